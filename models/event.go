@@ -1,0 +1,18 @@
+package models
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Event tells what happened to an object, or what somebody posted.
+type Event struct {
+	Time      time.Time
+	Type      string // the kind, or "websocket", "log", or anything posted
+	Action    string // create, update, save, delete, or anything posted
+	Key       string
+	Principal string
+	Object    json.RawMessage // after the change; for a deletion, what was deleted
+	Original  json.RawMessage // before an update or save; else null
+	Rev       uint64          `json:",omitempty"` // the revision of the change; 0 for posted events
+}

@@ -1,0 +1,151 @@
+package models
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// IndexType is how the values of an index are read and ordered.
+type IndexType string
+
+const (
+	IndexString IndexType = "string"
+	IndexBool   IndexType = "boolean"
+	IndexInt    IndexType = "integer"
+	IndexTime   IndexType = "dateTime"
+	IndexUUID   IndexType = "UUID string"
+	IndexIP     IndexType = "IP Address"
+)
+
+// Index describes a field that lists can be filtered and sorted by.
+type Index struct {
+	Type      IndexType
+	Unique    bool
+	Unordered bool // a list: any of its elements may match
+	Regex     bool
+	field     []int
+}
+
+// unindexed are fields that must not be probed by filters.
+var unindexed = map[string]bool{"Secret": true, "PasswordHash": true, "Token": true, "Fingerprint": true}
+
+// Indexes is every index of the kind by name: Key, Valid, and each field that is a scalar or a
+// list of strings.
+func (k *KindInfo) Indexes() map[string]Index { return k.indexes }
+
+// buildIndexes reads the indexes off the struct of a kind.
+func (k *KindInfo) buildIndexes() {
+	k.indexes = map[string]Index{}
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(k.New()).Elem()) {
+		t, list, ok := indexTypeOf(f.Type)
+		if !ok || unindexed[f.Name] {
+			continue
+		}
+		if over, ok := k.Types[f.Name]; ok {
+			t = over
+		}
+		ix := Index{Type: t, Unordered: list, Regex: t == IndexString, field: f.Index}
+		ix.Unique = f.Name == k.KeyField || contains(k.Unique, f.Name)
+		switch f.Name {
+		case "Validated":
+			k.indexes["Valid"] = ix
+		case k.KeyField:
+			k.indexes["Key"] = ix
+		}
+		k.indexes[f.Name] = ix
+	}
+}
+
+func indexTypeOf(t reflect.Type) (it IndexType, list, ok bool) {
+	switch {
+	case t == reflect.TypeFor[time.Time]():
+		return IndexTime, false, true
+	case t == reflect.TypeFor[[]string]():
+		return IndexString, true, true
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return IndexString, false, true
+	case reflect.Bool:
+		return IndexBool, false, true
+	case reflect.Int:
+		return IndexInt, false, true
+	}
+	return "", false, false
+}
+
+// values are the object's values under an index: one, or any number for a list.
+func (ix Index) values(o Object) []any {
+	v := reflect.ValueOf(o).Elem().FieldByIndex(ix.field)
+	if ix.Unordered {
+		l := make([]any, v.Len())
+		for i := range l {
+			l[i] = v.Index(i).String()
+		}
+		return l
+	}
+	switch ix.Type {
+	case IndexBool:
+		return []any{v.Bool()}
+	case IndexInt:
+		return []any{v.Int()}
+	case IndexTime:
+		return []any{v.Interface()}
+	case IndexIP:
+		a, _ := netip.ParseAddr(v.String())
+		return []any{a}
+	}
+	return []any{v.String()}
+}
+
+// parse reads a value to compare with, as it stands in a query.
+func (ix Index) parse(name, s string) (any, error) {
+	switch ix.Type {
+	case IndexBool:
+		if s != "true" && s != "false" {
+			return nil, fmt.Errorf("%s must be true or false", name)
+		}
+		return s == "true", nil
+	case IndexInt:
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s must be a number, not %s", name, s)
+		}
+		return n, nil
+	case IndexTime:
+		return parseTime(s)
+	case IndexUUID:
+		if s != "" && !IsUUID(strings.ToLower(s)) {
+			return nil, fmt.Errorf("Invalid UUID: %s", s) //nolint:staticcheck // text of the contract
+		}
+		return strings.ToLower(s), nil
+	case IndexIP:
+		if s == "" {
+			return netip.Addr{}, nil
+		}
+		a, err := netip.ParseAddr(s)
+		if err != nil {
+			return nil, fmt.Errorf("Invalid address: %s", s) //nolint:staticcheck // text of the contract
+		}
+		return a, nil
+	}
+	return s, nil
+}
+
+func parseTime(s string) (any, error) {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Text is the object's value under an index of a single text.
+func (ix Index) Text(o Object) string {
+	s, _ := ix.values(o)[0].(string)
+	return s
+}

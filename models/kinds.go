@@ -1,0 +1,45 @@
+package models
+
+// KindInfo describes a kind of object.
+type KindInfo struct {
+	Name string        // the prefix on the wire
+	New  func() Object // an empty object
+	// Type are the indexes whose type is not that of the Go field.
+	Types map[string]IndexType
+	// Unique are the fields, besides the key, that no two objects of the kind share.
+	Unique []string
+	// KeyField is the name of the field that holds the key.
+	KeyField string
+	indexes  map[string]Index
+}
+
+// Kinds is every kind, in alphabetical order. To add one, write its file and a line here.
+var Kinds = []*KindInfo{
+	{Name: "bootenvs", KeyField: "Name", New: func() Object { return &BootEnv{} }},
+	{Name: "jobs", KeyField: "Uuid", New: func() Object { return &Job{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "Machine": IndexUUID, "Previous": IndexUUID}},
+	{Name: "machines", KeyField: "Uuid", New: func() Object { return &Machine{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "CurrentJob": IndexUUID, "Address": IndexIP}, Unique: []string{"Name"}},
+	{Name: "params", KeyField: "Name", New: func() Object { return &Param{} }},
+	{Name: "preferences", KeyField: "Name", New: func() Object { return &Pref{} }},
+	{Name: "profiles", KeyField: "Name", New: func() Object { return &Profile{} }},
+	{Name: "roles", KeyField: "Name", New: func() Object { return &Role{} }},
+	{Name: "stages", KeyField: "Name", New: func() Object { return &Stage{} }},
+	{Name: "tasks", KeyField: "Name", New: func() Object { return &Task{} }},
+	{Name: "templates", KeyField: "ID", New: func() Object { return &Template{} }},
+	{Name: "users", KeyField: "Name", New: func() Object { return &User{} }},
+	{Name: "workflows", KeyField: "Name", New: func() Object { return &Workflow{} }},
+}
+
+var byName = func() map[string]*KindInfo {
+	m := map[string]*KindInfo{}
+	for _, k := range Kinds {
+		k.buildIndexes()
+		m[k.Name] = k
+	}
+	return m
+}()
+
+// KindOf finds a kind by its prefix.
+func KindOf(name string) (*KindInfo, bool) {
+	k, ok := byName[name]
+	return k, ok
+}

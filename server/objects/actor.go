@@ -1,0 +1,54 @@
+package objects
+
+import (
+	"context"
+
+	"drp/models"
+)
+
+// Actor is who asks: the name that history keeps, and what it may do.
+type Actor struct {
+	Name   string // such as "user:rocketskates" or "machine:UUID"
+	Claims models.Claims
+}
+
+// System is the server itself.
+var System = Actor{Name: "system", Claims: models.Claims{{Scope: "*", Action: "*", Specific: "*"}}}
+
+// May tells whether the actor may do the action on an object ("" for what concerns no single
+// object).
+func (a Actor) May(scope, action, specific string) bool {
+	return a.Claims.Allow(scope, action, specific)
+}
+
+// Require is nil when the actor may, and else the AUTH error that names what is missing.
+func (a Actor) Require(scope, action, specific string) error {
+	if a.May(scope, action, specific) {
+		return nil
+	}
+	return models.Problem(models.Forbidden, "", "", "Requires: "+scope+" "+action+" "+specific).Typed("AUTH")
+}
+
+type actorKey struct{}
+
+// WithActor returns a context in which the actor asks.
+func WithActor(ctx context.Context, a Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, a)
+}
+
+// ActorOf is who asks; without one it is nobody, who may do nothing.
+func ActorOf(ctx context.Context) Actor {
+	a, _ := ctx.Value(actorKey{}).(Actor)
+	return a
+}
+
+// AuthKey is what claims call the object: its key, but for a job that of its machine.
+func AuthKey(o models.Object) string {
+	if k, ok := o.(interface{ AuthKey() string }); ok {
+		return k.AuthKey()
+	}
+	return o.Key()
+}
+
+// Visible tells whether the actor may see the object.
+func (a Actor) Visible(o models.Object) bool { return a.May(o.Kind(), "get", AuthKey(o)) }

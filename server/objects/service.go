@@ -1,0 +1,360 @@
+// Package objects is the road that every object of every kind travels between the wire and the
+// disk. A write is computed in the goroutine that asks for it, against the newest state; the
+// one writer checks that the state has not moved, computes it again where it has, and makes all
+// that wait durable as one batch. Reads use an immutable view and never wait.
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"drp/models"
+	"drp/server/store"
+)
+
+// Service owns the objects of a server.
+type Service struct {
+	engine store.Engine
+	now    func() time.Time
+	log    *slog.Logger
+	rules  map[string][]Rule
+	follow []func(*Commit)
+
+	// EffectiveParam yields the value of a param that filters compare: the object's own, or
+	// what it inherits, or the default. It is set while wiring.
+	EffectiveParam func(r Reader, o models.Object, name string) (raw []byte, ok bool)
+
+	view  atomic.Pointer[View]
+	queue chan *request
+	quit  chan struct{}
+	ended chan struct{}
+
+	mu      sync.Mutex
+	waiters map[store.Key]map[chan struct{}]bool
+}
+
+// Commit is one atomic change that has become durable.
+type Commit struct {
+	Rev     uint64
+	Time    time.Time
+	Who     string
+	Changes []Committed
+}
+
+// Committed is one object's part in a Commit.
+type Committed struct {
+	Kind, Key string
+	Op        Op
+	Old, New  *Entry // nil: there was none, there is none
+}
+
+// maxBatch bounds how many waiting changes become one durable transaction.
+const maxBatch = 512
+
+// New makes a service on an engine. Base are the objects that come with the server: read-only,
+// and overridden by a stored object of the same key. Add Rules and followers, then Start it.
+func New(engine store.Engine, base []models.Object, now func() time.Time, log *slog.Logger) (*Service, error) {
+	s := &Service{
+		engine: engine, now: now, log: log, rules: map[string][]Rule{}, waiters: map[store.Key]map[chan struct{}]bool{},
+		queue: make(chan *request, maxBatch), quit: make(chan struct{}), ended: make(chan struct{}),
+		EffectiveParam: func(Reader, models.Object, string) ([]byte, bool) { return nil, false },
+	}
+	v := newView()
+	for _, o := range base {
+		o.Normalize()
+		b := o.Base()
+		b.Validated, b.Available, b.ReadOnly = true, true, true
+		if err := validate(o); err != nil {
+			return nil, fmt.Errorf("object that comes with the server: %w", err)
+		}
+		e, err := newEntry(o)
+		if err != nil {
+			return nil, err
+		}
+		v.kinds[o.Kind()].base[o.Key()] = e
+		v.put(o.Kind(), o.Key(), e)
+	}
+	s.view.Store(v)
+	return s, nil
+}
+
+// AddRule makes a Rule run for every change of a kind. Rules run in the order they were added.
+func (s *Service) AddRule(kind string, r Rule) { s.rules[kind] = append(s.rules[kind], r) }
+
+// Follow makes fn see every commit, in the order of revisions, after it is durable and
+// readable and before its caller is answered. It must be quick and must not write.
+func (s *Service) Follow(fn func(*Commit)) { s.follow = append(s.follow, fn) }
+
+// Start loads the store and takes writes from then on.
+func (s *Service) Start(ctx context.Context) error {
+	v := s.view.Load()
+	rev, err := s.engine.Load(ctx, func(r store.Record) error {
+		if _, ok := v.kinds[r.Kind]; !ok {
+			return nil // of a kind a later server knows; kept, not shown
+		}
+		o, err := models.Unmarshal(r.Kind, r.Raw)
+		if err != nil {
+			return fmt.Errorf("load %s/%s: %w", r.Kind, r.ID, err)
+		}
+		e, err := newEntry(o)
+		if err != nil {
+			return fmt.Errorf("load %s/%s: %w", r.Kind, r.ID, err)
+		}
+		e.Rev = r.Rev
+		v.put(r.Kind, r.ID, e)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	v.Rev = rev
+	go s.write(v)
+	return nil
+}
+
+// Close ends the writer. Changes that wait are carried out; later ones are refused.
+func (s *Service) Close() {
+	close(s.quit)
+	<-s.ended
+}
+
+// View is the newest state.
+func (s *Service) View() *View { return s.view.Load() }
+
+// Engine is the engine below, for history and backups.
+func (s *Service) Engine() store.Engine { return s.engine }
+
+type request struct {
+	ctx   context.Context
+	force bool
+	fn    func(*Tx) error
+	tx    *Tx
+	err   error
+	done  chan struct{}
+}
+
+// Do carries out fn as one atomic change: all it stages on tx becomes durable, or nothing. It
+// runs in the caller's goroutine and, when other writers came first, again in the writer; so it
+// must depend on tx alone. Do returns the revision at which the outcome holds.
+func (s *Service) Do(ctx context.Context, force bool, fn func(*Tx) error) (uint64, error) {
+	r := &request{ctx: ctx, force: force, fn: fn, done: make(chan struct{})}
+	v := s.View()
+	if err := s.compute(r, v); err != nil {
+		return v.Rev, err
+	}
+	if len(r.tx.order) == 0 {
+		return v.Rev, nil
+	}
+	select {
+	case s.queue <- r:
+	case <-s.quit:
+		return v.Rev, errStopping
+	case <-ctx.Done():
+		return v.Rev, ctx.Err()
+	}
+	select {
+	case <-r.done:
+		return r.tx.state.Rev, r.err
+	case <-s.ended:
+		select {
+		case <-r.done:
+			return r.tx.state.Rev, r.err
+		default:
+			return v.Rev, errStopping
+		}
+	}
+}
+
+var errStopping = models.Problem(models.Busy, "", "", "the server is stopping")
+
+// compute runs the request's fn against a state.
+func (s *Service) compute(r *request, state *View) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("panic in a change", "panic", p, "stack", string(debug.Stack()))
+			err = models.Problem(models.Internal, "", "", fmt.Sprint("panic: ", p))
+		}
+	}()
+	r.tx = &Tx{
+		Ctx: r.ctx, Actor: ActorOf(r.ctx), Force: r.force, Now: s.now().UTC(), service: s, state: state,
+		reads: map[store.Key]*Entry{}, scans: map[string]bool{}, writes: map[store.Key]*write{},
+	}
+	if err := r.fn(r.tx); err != nil {
+		return err
+	}
+	return r.tx.finish()
+}
+
+// write is the one writer. Clean is the state on disk; it belongs to this goroutine.
+func (s *Service) write(clean *View) {
+	defer close(s.ended)
+	for {
+		select {
+		case r := <-s.queue:
+			clean = s.batch(clean, s.drain(r))
+		case <-s.quit:
+			select {
+			case r := <-s.queue:
+				clean = s.batch(clean, s.drain(r))
+				continue
+			default:
+				return
+			}
+		}
+	}
+}
+
+func (s *Service) drain(first *request) []*request {
+	b := []*request{first}
+	for len(b) < maxBatch {
+		select {
+		case r := <-s.queue:
+			b = append(b, r)
+		default:
+			return b
+		}
+	}
+	return b
+}
+
+// batch makes the requests durable together, and returns the state that is then on disk. One
+// that fails by itself does not hold up the rest; but all answers wait for the disk, since even
+// a refusal may rest on a change of the same batch.
+func (s *Service) batch(clean *View, reqs []*request) *View {
+	work := clean.copy()
+	var commits []*Commit
+	var changes []store.Change
+	for _, r := range reqs {
+		if r.err = r.ctx.Err(); r.err != nil {
+			continue
+		}
+		if !r.tx.holds(work) {
+			if r.err = s.compute(r, work); r.err != nil {
+				continue
+			}
+		}
+		if len(r.tx.order) > 0 {
+			c, stored := work.apply(r.tx)
+			commits, changes = append(commits, c), append(changes, stored)
+		}
+	}
+	if err := s.commit(changes); err != nil {
+		for _, r := range reqs {
+			r.err = err
+			close(r.done)
+		}
+		return clean
+	}
+	if len(changes) > 0 {
+		s.view.Store(work.copy())
+		for _, c := range commits {
+			for _, fn := range s.follow {
+				fn(c)
+			}
+		}
+		s.wake(commits)
+	}
+	for _, r := range reqs {
+		if r.tx.state == clean || r.tx.state.Rev < work.Rev {
+			r.tx.state = work
+		}
+		close(r.done)
+	}
+	return work
+}
+
+func (s *Service) commit(changes []store.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	err := s.engine.Commit(context.Background(), changes)
+	if err == nil {
+		return nil
+	}
+	s.log.Error("store refuses a batch", "changes", len(changes), "error", err)
+	var conflict *store.ConflictError
+	if errors.As(err, &conflict) {
+		return models.Problem(models.Busy, conflict.Key.Kind, conflict.Key.ID, "another server wrote first; try again")
+	}
+	return models.Problem(models.Internal, "", "", "the change could not be made durable: "+err.Error())
+}
+
+// apply moves the view forward by a change.
+func (v *View) apply(tx *Tx) (*Commit, store.Change) {
+	v.Rev++
+	c := &Commit{Rev: v.Rev, Time: tx.Now, Who: tx.Actor.Name}
+	sc := store.Change{Rev: v.Rev, Time: tx.Now, Who: tx.Actor.Name}
+	for _, w := range tx.order {
+		sw := store.Write{Key: w.key, Action: string(w.op), Patch: w.patch}
+		if w.old != nil {
+			sw.Prev = w.old.Rev
+		}
+		if w.entry != nil {
+			w.entry.Rev = v.Rev
+			sw.Raw = w.entry.stored
+		}
+		v.put(w.key.Kind, w.key.ID, w.entry)
+		sc.Writes = append(sc.Writes, sw)
+		c.Changes = append(c.Changes, Committed{Kind: w.key.Kind, Key: w.key.ID, Op: w.op, Old: w.old, New: w.entry})
+	}
+	return c, sc
+}
+
+// wake tells those who wait for an object that it has changed.
+func (s *Service) wake(commits []*Commit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiters) == 0 {
+		return
+	}
+	for _, c := range commits {
+		for _, w := range c.Changes {
+			for ch := range s.waiters[store.Key{Kind: w.Kind, ID: w.Key}] {
+				select {
+				case ch <- struct{}{}:
+				default:
+				}
+			}
+		}
+	}
+}
+
+// Await returns when the object is no longer at the revision (0: absent), with its entry or
+// nil when it is gone; or when ctx ends, with its error and the entry as it then is.
+func (s *Service) Await(ctx context.Context, kind, key string, rev uint64) (*Entry, error) {
+	k, ch := store.Key{Kind: kind, ID: key}, make(chan struct{}, 1)
+	s.mu.Lock()
+	if s.waiters[k] == nil {
+		s.waiters[k] = map[chan struct{}]bool{}
+	}
+	s.waiters[k][ch] = true
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if delete(s.waiters[k], ch); len(s.waiters[k]) == 0 {
+			delete(s.waiters, k)
+		}
+	}()
+	for {
+		e, ok := s.View().Get(kind, key)
+		if !ok && rev != 0 || ok && e.Rev != rev {
+			return e, nil
+		}
+		select {
+		case <-ch:
+		case <-ctx.Done():
+			return e, ctx.Err()
+		case <-s.quit:
+			return e, errStopping
+		}
+	}
+}
+
+func (s *Service) overridable(e *Entry) bool { return e.Rev == 0 && e.Object.Base().ReadOnly }

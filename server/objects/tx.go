@@ -1,0 +1,361 @@
+package objects
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"time"
+
+	"drp/models"
+	"drp/models/patch"
+	"drp/server/store"
+)
+
+// Op is what a change does to an object.
+type Op string
+
+const (
+	Create Op = "create"
+	Update Op = "update" // asked for by a caller
+	Save   Op = "save"   // stored for another reason: a side effect, a sub-resource, a re-check
+	Delete Op = "delete"
+)
+
+// Change is one object's part in an atomic change, as Rules see it.
+type Change struct {
+	Op  Op
+	Old models.Object // nil for a creation; never modify
+	New models.Object // nil for a deletion; a Rule may modify it
+	// Derived is true when a Rule asked for it rather than the caller.
+	Derived bool
+}
+
+// Object is the object concerned: the new one, or for a deletion the old one.
+func (c *Change) Object() models.Object {
+	if c.New != nil {
+		return c.New
+	}
+	return c.Old
+}
+
+// Rule is behaviour that belongs to a kind. It runs inside the change, after the object was
+// edited, normalised and found valid by itself: it may veto with an error, alter c.New, or
+// derive further changes through tx. It must depend on nothing but tx and c, and have no
+// effect outside: it runs again when other writers came first.
+type Rule func(tx *Tx, c *Change) error
+
+// Tx is the state that one atomic change sees and makes. It lives in one goroutine.
+type Tx struct {
+	Ctx   context.Context
+	Actor Actor
+	Force bool      // the caller asked to relax checks
+	Now   time.Time // when the change is made, UTC
+
+	service *Service
+	state   *View // what the change is computed from
+	reads   map[store.Key]*Entry
+	scans   map[string]bool // kinds that were listed or searched
+	writes  map[store.Key]*write
+	order   []*write
+	derived int // depth of Rules deriving changes
+}
+
+type write struct {
+	key   store.Key
+	op    Op
+	old   *Entry // nil: there was none
+	entry *Entry // nil: deleted
+	patch []byte
+}
+
+func (tx *Tx) Get(kind, key string) (*Entry, bool) {
+	k := store.Key{Kind: kind, ID: key}
+	if w, ok := tx.writes[k]; ok {
+		return w.entry, w.entry != nil
+	}
+	e, ok := tx.state.Get(kind, key)
+	tx.reads[k] = e
+	return e, ok
+}
+
+func (tx *Tx) Find(kind, id string) (*Entry, bool) {
+	if e, ok := tx.state.Find(kind, id); ok {
+		return tx.Get(kind, e.Object.Key())
+	}
+	tx.scans[kind] = true
+	for _, w := range tx.order {
+		if w.key.Kind == kind && w.entry != nil && w.old == nil && hasID(w.entry.Object, id) {
+			return w.entry, true
+		}
+	}
+	return nil, false
+}
+
+func (tx *Tx) All(kind string) iter.Seq[*Entry] {
+	tx.scans[kind] = true
+	return func(yield func(*Entry) bool) {
+		for e := range tx.state.All(kind) {
+			if w, ok := tx.writes[store.Key{Kind: kind, ID: e.Object.Key()}]; ok {
+				if e = w.entry; e == nil {
+					continue
+				}
+			}
+			if !yield(e) {
+				return
+			}
+		}
+		for _, w := range tx.order {
+			if _, old := tx.state.Get(kind, w.key.ID); w.key.Kind == kind && !old && w.entry != nil && !yield(w.entry) {
+				return
+			}
+		}
+	}
+}
+
+// Create adds an object. One that exists is a CREATE Conflict.
+func (tx *Tx) Create(o models.Object) error { return tx.create(o, true) }
+
+// Install adds an object as it stands: ReadOnly and Bundle are kept, and no object of the
+// writable layer is in its way.
+func (tx *Tx) Install(o models.Object) error { return tx.create(o, false) }
+
+func (tx *Tx) create(o models.Object, writable bool) error {
+	if writable {
+		b := o.Base()
+		b.ReadOnly, b.Bundle, b.Endpoint = false, "", ""
+	}
+	o.Normalize()
+	if o.Key() == "" {
+		return models.Problem(models.Conflict, o.Kind(), "", "Empty key not allowed").Typed("CREATE")
+	}
+	old, exists := tx.Get(o.Kind(), o.Key())
+	if exists && !tx.service.overridable(old) {
+		return models.Problem(models.Conflict, o.Kind(), o.Key(), "already exists").Typed("CREATE")
+	}
+	return tx.change(&Change{Op: Create, New: o}, nil)
+}
+
+// Update replaces an object on behalf of the caller. What only the server sets is kept.
+func (tx *Tx) Update(o models.Object) error { return tx.replace(Update, o) }
+
+// Save replaces an object as a side effect of something else.
+func (tx *Tx) Save(o models.Object) error { return tx.replace(Save, o) }
+
+func (tx *Tx) replace(op Op, o models.Object) error {
+	o.Normalize()
+	old, ok := tx.Get(o.Kind(), o.Key())
+	if !ok {
+		return models.MissingError(o.Kind(), o.Key())
+	}
+	if old.Object.Base().ReadOnly {
+		return readOnlyError(old.Object)
+	}
+	keepServerFields(o, old.Object)
+	return tx.change(&Change{Op: op, Old: old.Object, New: o}, old)
+}
+
+// Delete removes an object.
+func (tx *Tx) Delete(kind, key string) error {
+	old, ok := tx.Get(kind, key)
+	if !ok {
+		return models.MissingError(kind, key)
+	}
+	if old.Object.Base().ReadOnly {
+		return readOnlyError(old.Object)
+	}
+	return tx.change(&Change{Op: Delete, Old: old.Object}, old)
+}
+
+// Uninstall removes an object that came with a content pack.
+func (tx *Tx) Uninstall(kind, key string) error {
+	old, ok := tx.Get(kind, key)
+	if !ok {
+		return models.MissingError(kind, key)
+	}
+	return tx.change(&Change{Op: Delete, Old: old.Object}, old)
+}
+
+// Recheck stores an object again when its Rules now find it changed, for example available
+// where it was not.
+func (tx *Tx) Recheck(kind, key string) error {
+	old, ok := tx.Get(kind, key)
+	if !ok {
+		return nil
+	}
+	return tx.change(&Change{Op: Save, Old: old.Object, New: old.Clone()}, old)
+}
+
+// maxDerived bounds how deep Rules may derive changes from changes.
+const maxDerived = 32
+
+// change runs one object through validation and Rules and stages the result.
+func (tx *Tx) change(c *Change, old *Entry) error {
+	if tx.derived++; tx.derived > maxDerived {
+		return models.Problem(models.Internal, c.Object().Kind(), c.Object().Key(), "changes keep deriving changes")
+	}
+	defer func() { tx.derived-- }()
+	c.Derived = tx.derived > 1
+	if c.New != nil {
+		if err := validate(c.New); err != nil {
+			return err
+		}
+		if err := tx.checkUnique(c.New); err != nil {
+			return err
+		}
+		b := c.New.Base()
+		b.Validated, b.Available, b.Errors = true, true, []string{}
+	}
+	// Staged before the Rules run, so that what they derive sees it; staged again after.
+	w := tx.stage(c, old)
+	for _, r := range tx.service.rules[c.Object().Kind()] {
+		if err := r(tx, c); err != nil {
+			return err
+		}
+	}
+	if c.New == nil {
+		return nil
+	}
+	c.New.Normalize()
+	if w.entry != nil && w.entry.Object != c.New {
+		return nil // a derived change of the same object came later and holds
+	}
+	return w.seal()
+}
+
+// stage puts the object into the change. The entry has no bytes before it is sealed.
+func (tx *Tx) stage(c *Change, old *Entry) *write {
+	o := c.Object()
+	key := store.Key{Kind: o.Kind(), ID: o.Key()}
+	w := tx.writes[key]
+	if w == nil {
+		w = &write{key: key, op: c.Op, old: old}
+		tx.writes[key] = w
+		tx.order = append(tx.order, w)
+	} else if c.Op == Delete || w.entry == nil {
+		w.op = c.Op
+	}
+	w.entry = nil
+	if c.New != nil {
+		w.entry = &Entry{Object: c.New}
+	}
+	return w
+}
+
+// seal fixes the bytes of a staged object.
+func (w *write) seal() error {
+	e, err := newEntry(w.entry.Object)
+	if err != nil {
+		return models.Problem(models.Invalid, w.key.Kind, w.key.ID, err.Error()).Typed("ValidationError")
+	}
+	if len(e.stored) > store.MaxRecord {
+		return models.Problem(models.TooLarge, w.key.Kind, w.key.ID, "the object would be larger than 1 MiB")
+	}
+	*w.entry = *e
+	return nil
+}
+
+// finish drops what changes nothing and writes the patches for history.
+func (tx *Tx) finish() error {
+	kept := tx.order[:0]
+	for _, w := range tx.order {
+		var was, is []byte
+		if w.old != nil {
+			was = w.old.stored
+		}
+		if w.entry != nil {
+			is = w.entry.stored
+		}
+		if bytes.Equal(was, is) {
+			delete(tx.writes, w.key)
+			tx.reads[w.key] = w.old
+			continue
+		}
+		if w.old == nil && w.op != Delete {
+			w.op = Create
+		}
+		p, err := patch.Diff(was, is, patch.Tests)
+		if err != nil {
+			return err
+		}
+		if w.patch, err = models.Marshal(p); err != nil {
+			return err
+		}
+		kept = append(kept, w)
+	}
+	tx.order = kept
+	return nil
+}
+
+// holds tells whether what the change was computed from is still so in the given state.
+func (tx *Tx) holds(now *View) bool {
+	if now == tx.state {
+		return true
+	}
+	for k, e := range tx.reads {
+		if cur, _ := now.Get(k.Kind, k.ID); cur != e {
+			return false
+		}
+	}
+	for _, w := range tx.order {
+		if cur, _ := now.Get(w.key.Kind, w.key.ID); cur != w.old {
+			return false
+		}
+	}
+	for kind := range tx.scans {
+		if now.kinds[kind].moved != tx.state.kinds[kind].moved {
+			return false
+		}
+	}
+	return true
+}
+
+func validate(o models.Object) error {
+	msgs := o.Validate()
+	if len(msgs) == 0 {
+		return nil
+	}
+	for i := range msgs {
+		msgs[i] = o.Key() + ": " + msgs[i]
+	}
+	return models.Invalidf(o, msgs...)
+}
+
+// checkUnique refuses a second object with the same unique value, such as a machine's name.
+func (tx *Tx) checkUnique(o models.Object) error {
+	k, _ := models.KindOf(o.Kind())
+	for _, field := range k.Unique {
+		value := k.Indexes()[field].Text(o)
+		if other, ok := tx.Find(o.Kind(), field+":"+value); ok && other.Object.Key() != o.Key() {
+			return models.Problem(models.Conflict, o.Kind(), o.Key(), "already exists",
+				field+" "+value+" is that of "+o.Kind()+"/"+other.Object.Key()).Typed("CREATE")
+		}
+	}
+	return nil
+}
+
+func hasID(o models.Object, id string) bool {
+	k, _ := models.KindOf(o.Kind())
+	if o.Key() == id {
+		return true
+	}
+	for _, field := range append([]string{"Key", k.KeyField}, k.Unique...) {
+		if id == field+":"+k.Indexes()[field].Text(o) {
+			return true
+		}
+	}
+	return false
+}
+
+// keepServerFields restores what a caller cannot set.
+func keepServerFields(o, old models.Object) {
+	b, was := o.Base(), old.Base()
+	b.ReadOnly, b.Bundle, b.Endpoint = was.ReadOnly, was.Bundle, was.Endpoint
+	if h, ok := o.(models.Hider); ok {
+		h.Keep(old)
+	}
+}
+
+func readOnlyError(o models.Object) error {
+	return models.Problem(models.Forbidden, o.Kind(), o.Key(),
+		"is read-only: it belongs to the content pack "+o.Base().Bundle)
+}

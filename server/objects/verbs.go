@@ -1,0 +1,239 @@
+package objects
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"drp/models"
+	"drp/models/patch"
+)
+
+// Get finds an object that the caller may see, by key or "Index:Value".
+func (s *Service) Get(ctx context.Context, kind, id string) (*Entry, error) {
+	e, ok := s.View().Find(kind, id)
+	if !ok || !ActorOf(ctx).Visible(e.Object) {
+		return nil, models.MissingError(kind, id)
+	}
+	return e, nil
+}
+
+// List yields the objects that the caller may see and the query selects, in its order, and how
+// many there are regardless of limit and offset.
+func (s *Service) List(ctx context.Context, kind string, q models.Query) ([]*Entry, int, error) {
+	k, ok := models.KindOf(kind)
+	if !ok {
+		return nil, 0, models.MissingError(kind, "")
+	}
+	v, actor := s.View(), ActorOf(ctx)
+	all := actor.May(kind, "list", "")
+	found := []*Entry{}
+	for e := range v.All(kind) {
+		if (all || actor.Visible(e.Object)) && s.matches(v, e.Object, q.Filters) {
+			found = append(found, e)
+		}
+	}
+	if q.Sort != "" {
+		ix := k.Indexes()[q.Sort]
+		slices.SortStableFunc(found, func(a, b *Entry) int {
+			switch {
+			case ix.Less(a.Object, b.Object):
+				return -1
+			case ix.Less(b.Object, a.Object):
+				return 1
+			}
+			return 0
+		})
+	}
+	if q.Reverse {
+		slices.Reverse(found)
+	}
+	n := len(found)
+	found = found[min(q.Offset, n):]
+	if q.Limit >= 0 {
+		found = found[:min(q.Limit, len(found))]
+	}
+	return found, n, nil
+}
+
+func (s *Service) matches(r Reader, o models.Object, filters []models.Filter) bool {
+	for i := range filters {
+		if !filters[i].Match(o, func(name string) (json.RawMessage, bool) { return s.EffectiveParam(r, o, name) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// Create stores a new object. An invisible one of the same key is a Conflict all the same.
+func (s *Service) Create(ctx context.Context, o models.Object, force bool) (*Entry, error) {
+	return s.entry(ctx, force, func(tx *Tx) (string, string, error) {
+		n := models.Clone(o)
+		if !tx.Actor.May(n.Kind(), "create", "") {
+			if err := tx.Actor.Require(n.Kind(), "create", AuthKey(n)); err != nil {
+				return "", "", err
+			}
+		}
+		return n.Kind(), n.Key(), tx.Create(n)
+	})
+}
+
+// Replace stores a whole object in the place of another.
+func (s *Service) Replace(ctx context.Context, kind, id string, body []byte, force bool) (*Entry, error) {
+	return s.entry(ctx, force, func(tx *Tx) (string, string, error) {
+		e, err := tx.visible(kind, id)
+		if err != nil {
+			return "", "", err
+		}
+		if err := tx.mayUpdate(e.Object); err != nil {
+			return "", "", err
+		}
+		o, err := decode(e.Object, body)
+		if err != nil {
+			return "", "", err
+		}
+		return kind, o.Key(), tx.Update(o)
+	})
+}
+
+// Patch applies an RFC 6902 patch to an object, all of it or nothing.
+func (s *Service) Patch(ctx context.Context, kind, id string, p patch.Patch, force bool) (*Entry, error) {
+	return s.entry(ctx, force, func(tx *Tx) (string, string, error) {
+		e, err := tx.visible(kind, id)
+		if err != nil {
+			return "", "", err
+		}
+		raw, err := p.Apply(e.Raw)
+		if err != nil {
+			return "", "", patchError(e.Object, p, err)
+		}
+		o, err := decode(e.Object, raw)
+		if err != nil {
+			return "", "", err
+		}
+		if err := tx.mayChange(e, o); err != nil {
+			return "", "", err
+		}
+		return kind, o.Key(), tx.Update(o)
+	})
+}
+
+// Delete removes an object and returns it as it was.
+func (s *Service) Delete(ctx context.Context, kind, id string) (*Entry, error) {
+	var was *Entry
+	_, err := s.Do(ctx, false, func(tx *Tx) error {
+		e, err := tx.visible(kind, id)
+		if err != nil {
+			return err
+		}
+		if err := tx.Actor.Require(kind, "delete", AuthKey(e.Object)); err != nil {
+			return err
+		}
+		was = e
+		return tx.Delete(kind, e.Object.Key())
+	})
+	return was, err
+}
+
+// entry carries out a change that ends in one object, and returns that object as it then is.
+func (s *Service) entry(ctx context.Context, force bool, fn func(*Tx) (kind, key string, err error)) (*Entry, error) {
+	var after *Entry
+	_, err := s.Do(ctx, force, func(tx *Tx) error {
+		kind, key, err := fn(tx)
+		if err != nil {
+			return err
+		}
+		after, _ = tx.Get(kind, key)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if after != nil && after.Rev == 0 { // nothing changed: the staged twin was dropped
+		if e, ok := s.View().Get(after.Object.Kind(), after.Object.Key()); ok {
+			return e, nil
+		}
+	}
+	return after, nil
+}
+
+// visible finds an object; one that the actor may not see is not there.
+func (tx *Tx) visible(kind, id string) (*Entry, error) {
+	e, ok := tx.Find(kind, id)
+	if !ok || !tx.Actor.Visible(e.Object) {
+		return nil, models.MissingError(kind, id)
+	}
+	return e, nil
+}
+
+// Visible finds an object by id; one that the actor may not see is Not Found.
+func (tx *Tx) Visible(kind, id string) (*Entry, error) { return tx.visible(kind, id) }
+
+func (tx *Tx) mayUpdate(o models.Object) error {
+	return tx.Actor.Require(o.Kind(), "update", AuthKey(o))
+}
+
+// mayChange checks the claims for each member that would change, unless all may.
+func (tx *Tx) mayChange(old *Entry, o models.Object) error {
+	if tx.mayUpdate(old.Object) == nil {
+		return nil
+	}
+	now, err := newEntry(o)
+	if err != nil {
+		return err
+	}
+	return tx.MayChange(old.Object, old.Raw, now.Raw, "")
+}
+
+// MayChange checks that the actor may make every change between two versions of a part of an
+// object; prefix is the JSON pointer of the part.
+func (tx *Tx) MayChange(o models.Object, was, is []byte, prefix string) error {
+	if tx.mayUpdate(o) == nil {
+		return nil
+	}
+	p, err := patch.Diff(was, is, patch.Plain)
+	if err != nil {
+		return err
+	}
+	if len(p) == 0 && prefix == "" {
+		return tx.mayUpdate(o)
+	}
+	for _, ptr := range patch.Pointers(p) {
+		if err := tx.Actor.Require(o.Kind(), "update:"+prefix+ptr, AuthKey(o)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decode reads a new version of an object; what only the server sets is as before, and the key
+// cannot change.
+func decode(old models.Object, raw []byte) (models.Object, error) {
+	if strings.TrimSpace(string(raw)) == "null" {
+		return nil, models.Problem(models.BadRequest, old.Kind(), old.Key(), "the body is null, not an object")
+	}
+	o, err := models.Unmarshal(old.Kind(), raw)
+	if err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			return nil, models.Problem(models.BadRequest, old.Kind(), old.Key(), err.Error())
+		}
+		return nil, models.Invalidf(old, err.Error())
+	}
+	if o.Key() != old.Key() {
+		return nil, models.Invalidf(old, "the key cannot change from "+old.Key()+" to "+o.Key())
+	}
+	return o, nil
+}
+
+// patchError is the Conflict that a failed patch of an object answers with.
+func patchError(o models.Object, p patch.Patch, err error) error {
+	var f *patch.FailedError
+	if !errors.As(err, &f) {
+		return models.Problem(models.BadRequest, o.Kind(), o.Key(), err.Error())
+	}
+	text, _ := json.MarshalIndent(p, "", "  ")
+	return models.Problem(models.Conflict, o.Kind(), o.Key(), f.Error(), "Patch: "+string(text), f.Detail())
+}
