@@ -81,3 +81,10 @@ type JobAction struct {
 
 // AuthKey is what claims on a job name: its machine.
 func (j *Job) AuthKey() string { return j.Machine }
+
+// Generate fills in the key.
+func (j *Job) Generate() {
+	if j.Uuid == "" {
+		j.Uuid = NewUUID()
+	}
+}

@@ -175,3 +175,13 @@ func (p *problems) tasks(entries []string, machine bool) {
 		}
 	}
 }
+
+// Generate fills in the key and the secret.
+func (m *Machine) Generate() {
+	if m.Uuid == "" {
+		m.Uuid = NewUUID()
+	}
+	if m.Secret == "" {
+		m.Secret = NewSecret(16)
+	}
+}

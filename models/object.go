@@ -128,3 +128,9 @@ func fillMap(p *Params) {
 		}
 	}
 }
+
+// Generator is an object with fields that are random unless they were given at its creation.
+type Generator interface {
+	Object
+	Generate()
+}

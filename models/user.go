@@ -30,3 +30,10 @@ func (u *User) Validate() []string {
 	p.name(nameUser, "Name", u.Name)
 	return p
 }
+
+// Generate fills in the secret.
+func (u *User) Generate() {
+	if u.Secret == "" {
+		u.Secret = NewSecret(16)
+	}
+}

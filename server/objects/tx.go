@@ -124,6 +124,9 @@ func (tx *Tx) create(o models.Object, writable bool) error {
 		b := o.Base()
 		b.ReadOnly, b.Bundle, b.Endpoint = false, "", ""
 	}
+	if g, ok := o.(models.Generator); ok {
+		g.Generate()
+	}
 	o.Normalize()
 	if o.Key() == "" {
 		return models.Problem(models.Conflict, o.Kind(), "", "Empty key not allowed").Typed("CREATE")

@@ -90,7 +90,7 @@ func (s *Service) Replace(ctx context.Context, kind, id string, body []byte, for
 		if err := tx.mayUpdate(e.Object); err != nil {
 			return "", "", err
 		}
-		o, err := decode(e.Object, body)
+		o, err := decode(e, body)
 		if err != nil {
 			return "", "", err
 		}
@@ -109,7 +109,7 @@ func (s *Service) Patch(ctx context.Context, kind, id string, p patch.Patch, for
 		if err != nil {
 			return "", "", patchError(e.Object, p, err)
 		}
-		o, err := decode(e.Object, raw)
+		o, err := decode(e, raw)
 		if err != nil {
 			return "", "", err
 		}
@@ -208,24 +208,35 @@ func (tx *Tx) MayChange(o models.Object, was, is []byte, prefix string) error {
 	return nil
 }
 
-// decode reads a new version of an object; what only the server sets is as before, and the key
-// cannot change.
-func decode(old models.Object, raw []byte) (models.Object, error) {
+// decode reads a new version of an object; its key cannot change. A machine's body without the
+// key is laid over the machine as it is: scripts set a workflow so.
+func decode(e *Entry, raw []byte) (models.Object, error) {
+	old := e.Object
 	if strings.TrimSpace(string(raw)) == "null" {
 		return nil, models.Problem(models.BadRequest, old.Kind(), old.Key(), "the body is null, not an object")
 	}
 	o, err := models.Unmarshal(old.Kind(), raw)
+	if err == nil && o.Key() == "" && old.Kind() == "machines" {
+		o = e.Clone()
+		err = json.Unmarshal(raw, o)
+	}
 	if err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			return nil, models.Problem(models.BadRequest, old.Kind(), old.Key(), err.Error())
-		}
-		return nil, models.Invalidf(old, err.Error())
+		return nil, DecodeError(old.Kind(), old.Key(), err)
 	}
 	if o.Key() != old.Key() {
 		return nil, models.Invalidf(old, "the key cannot change from "+old.Key()+" to "+o.Key())
 	}
 	return o, nil
+}
+
+// DecodeError is what a body that does not decode answers with: BadRequest when it is no JSON,
+// Invalid when a member has the wrong type.
+func DecodeError(kind, key string, err error) error {
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) {
+		return models.Problem(models.Invalid, kind, key, err.Error()).Typed("ValidationError")
+	}
+	return models.Problem(models.BadRequest, kind, key, err.Error())
 }
 
 // patchError is the Conflict that a failed patch of an object answers with.

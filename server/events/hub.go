@@ -1,0 +1,203 @@
+// Package events carries committed changes, and what people post, to those who subscribe. One
+// that reads too slowly is cut off; it can come back and resume from the revision it saw last.
+package events
+
+import (
+	"context"
+	"iter"
+	"sync"
+
+	"drp/models"
+)
+
+// Message is one event on its way. It is encoded once, whoever gets it.
+type Message struct {
+	Event   models.Event
+	AuthKey string // what claims call the object
+	once    sync.Once
+	text    []byte
+}
+
+// Text is the event as JSON.
+func (m *Message) Text() []byte {
+	m.once.Do(func() {
+		text, err := models.Marshal(m.Event)
+		if err != nil { // only a posted object that is no JSON
+			text = []byte(`{"Type":"websocket","Action":"error","Key":"an event could not be encoded"}`)
+		}
+		m.text = text
+	})
+	return m.text
+}
+
+// Replay yields the events with revisions above from and up to to, in order.
+type Replay func(ctx context.Context, from, to uint64) iter.Seq2[*Message, error]
+
+// Hub hands events to subscribers.
+type Hub struct {
+	replay Replay
+
+	mu   sync.RWMutex
+	rev  uint64
+	subs map[*Sub]bool
+	shut bool
+}
+
+// New makes a hub that resumes subscribers through replay.
+func New(replay Replay) *Hub { return &Hub{replay: replay, subs: map[*Sub]bool{}} }
+
+// Publish hands an event to all who want it and may see it. It never waits for any of them.
+func (h *Hub) Publish(m *Message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if m.Event.Rev > h.rev {
+		h.rev = m.Event.Rev
+	}
+	for s := range h.subs {
+		s.offer(m)
+	}
+}
+
+// Subscribers is how many there are.
+func (h *Hub) Subscribers() int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.subs)
+}
+
+// Start tells the hub the newest revision before any event.
+func (h *Hub) Start(rev uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rev = rev
+}
+
+// Close cuts everybody off; the server is stopping.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.shut = true
+	for s := range h.subs {
+		s.cut("the server is stopping")
+	}
+}
+
+// queueLength is how many events a subscriber may be behind.
+const queueLength = 4096
+
+// Sub is one subscriber.
+type Sub struct {
+	hub *Hub
+	may func(scope, action, specific string) bool
+
+	mu      sync.RWMutex
+	filters map[string]Filter
+	queue   chan item
+	gone    chan struct{}
+	once    sync.Once
+	reason  string
+	sent    uint64 // newest revision written; belongs to the writer
+}
+
+// item is an event, or a stretch of the past to be told first.
+type item struct {
+	msg      *Message
+	from, to uint64
+	filter   Filter
+	earlier  []Filter // what these select was told before
+}
+
+// Subscribe adds a subscriber, or returns nil when the hub is closed. May tells what it is
+// allowed to see.
+func (h *Hub) Subscribe(may func(scope, action, specific string) bool) *Sub {
+	s := &Sub{hub: h, may: may, filters: map[string]Filter{}, queue: make(chan item, queueLength), gone: make(chan struct{})}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.shut {
+		return nil
+	}
+	h.subs[s] = true
+	return s
+}
+
+// Leave ends the subscription.
+func (s *Sub) Leave() {
+	s.hub.mu.Lock()
+	delete(s.hub.subs, s)
+	s.hub.mu.Unlock()
+	s.cut("")
+}
+
+// cut ends the subscription with a reason. What is queued is not delivered.
+func (s *Sub) cut(reason string) {
+	s.once.Do(func() {
+		s.reason = reason
+		close(s.gone)
+	})
+}
+
+func (s *Sub) offer(m *Message) {
+	if !s.wants(m) {
+		return
+	}
+	s.push(item{msg: m})
+}
+
+func (s *Sub) push(it item) {
+	select {
+	case s.queue <- it:
+	default:
+		s.cut("too slow")
+	}
+}
+
+func (s *Sub) wants(m *Message) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, f := range s.filters {
+		if f.Match(m.Event.Type, m.Event.Action, m.Event.Key) {
+			return s.visible(m)
+		}
+	}
+	return false
+}
+
+// visible: events about objects are for those who may get the object; posted ones are for all
+// who may post or see everything of that type.
+func (s *Sub) visible(m *Message) bool {
+	if m.Event.Rev > 0 {
+		return s.may(m.Event.Type, "get", m.AuthKey)
+	}
+	return s.may("events", "post", "") || s.may("events", "post", m.Event.Key)
+}
+
+// register adds a filter and queues its acknowledgement; with a revision, what was missed since
+// then comes right behind it.
+func (s *Sub) register(spec string, from uint64, resume bool) error {
+	f, err := ParseFilter(spec)
+	if err != nil {
+		return err
+	}
+	s.hub.mu.RLock() // no event passes between the note of the revision and the filter
+	defer s.hub.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	earlier := make([]Filter, 0, len(s.filters))
+	for _, e := range s.filters {
+		earlier = append(earlier, e)
+	}
+	_, known := s.filters[spec]
+	s.filters[spec] = f
+	s.push(item{msg: ack("register", spec)})
+	if resume && !known && from < s.hub.rev {
+		s.push(item{from: from, to: s.hub.rev, filter: f, earlier: earlier})
+	}
+	return nil
+}
+
+func (s *Sub) deregister(spec string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.filters, spec)
+	s.push(item{msg: ack("deregister", spec)})
+}

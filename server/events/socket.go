@@ -1,0 +1,177 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"drp/models"
+
+	"github.com/coder/websocket"
+)
+
+// ack is the one event of type "websocket" that answers each register and deregister. Clients
+// count them.
+func ack(action, spec string) *Message {
+	return &Message{Event: models.Event{Time: time.Now().UTC(), Type: "websocket", Action: action, Key: spec}}
+}
+
+const (
+	readLimit    = 64 << 10
+	writeTimeout = 15 * time.Second
+	pingEvery    = 30 * time.Second
+)
+
+// Serve speaks the websocket protocol on a request that has been authenticated, until the
+// client leaves, is too slow, or its token expires. The query's rev=N makes every register
+// deliver first what it selects of the changes after revision N.
+func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, may func(scope, action, specific string) bool, expires time.Time) {
+	from, resume, err := resumeFrom(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // a token is needed, cookies do not count: no origin can misuse it
+	if err != nil {
+		return // Accept has answered
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(readLimit)
+	sub := h.Subscribe(may)
+	if sub == nil {
+		conn.Close(websocket.StatusGoingAway, "the server is stopping")
+		return
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	if !expires.IsZero() {
+		ctx, cancel = context.WithDeadline(ctx, expires)
+	}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		sub.write(ctx, conn)
+		cancel() // ends the read below
+	}()
+	sub.read(ctx, conn, from, resume)
+	sub.Leave()
+	cancel()
+	<-written
+}
+
+func resumeFrom(r *http.Request) (rev uint64, ok bool, err error) {
+	s := r.URL.Query().Get("rev")
+	if s == "" {
+		return 0, false, nil
+	}
+	if rev, err = strconv.ParseUint(s, 10, 64); err != nil {
+		return 0, false, fmt.Errorf("rev must be a revision, not %q", s)
+	}
+	return rev, true, nil
+}
+
+// read takes the client's messages until the connection ends.
+func (s *Sub) read(ctx context.Context, conn *websocket.Conn, from uint64, resume bool) {
+	for {
+		_, data, err := conn.Read(ctx)
+		if err != nil {
+			return
+		}
+		verb, spec, _ := strings.Cut(strings.TrimSpace(string(data)), " ")
+		switch verb {
+		case "register":
+			err = s.register(spec, from, resume)
+		case "deregister":
+			s.deregister(spec)
+		default:
+			err = fmt.Errorf("unknown message %.40q: expected register or deregister", verb)
+		}
+		if err != nil {
+			conn.Close(websocket.StatusPolicyViolation, short(err.Error()))
+			return
+		}
+	}
+}
+
+// write sends what is queued until the subscription ends.
+func (s *Sub) write(ctx context.Context, conn *websocket.Conn) {
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	for {
+		var err error
+		select {
+		case it := <-s.queue:
+			err = s.send(ctx, conn, it)
+		case <-ping.C:
+			err = within(ctx, conn.Ping)
+		case <-s.gone:
+			conn.Close(websocket.StatusTryAgainLater, short(s.farewell()))
+			return
+		case <-ctx.Done():
+			conn.Close(websocket.StatusPolicyViolation, "the token has expired")
+			return
+		}
+		if err != nil {
+			conn.Close(websocket.StatusTryAgainLater, short(err.Error()))
+			return
+		}
+	}
+}
+
+func (s *Sub) farewell() string {
+	if s.reason == "too slow" {
+		return fmt.Sprintf("too slow: more than %d events behind; resume with ?rev=%d", queueLength, s.sent)
+	}
+	return s.reason
+}
+
+func (s *Sub) send(ctx context.Context, conn *websocket.Conn, it item) error {
+	write := func(m *Message) error {
+		err := within(ctx, func(ctx context.Context) error { return conn.Write(ctx, websocket.MessageText, m.Text()) })
+		if err == nil && m.Event.Rev > 0 {
+			s.sent = m.Event.Rev
+		}
+		return err
+	}
+	if it.msg != nil {
+		return write(it.msg)
+	}
+	for m, err := range s.hub.replay(ctx, it.from, it.to) {
+		if err != nil {
+			return fmt.Errorf("cannot resume from revision %d: %w", it.from, err)
+		}
+		if it.selects(m) && s.visible(m) {
+			if err := write(m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// selects: what an earlier filter selects too was told on its behalf.
+func (it *item) selects(m *Message) bool {
+	e := &m.Event
+	for _, f := range it.earlier {
+		if f.Match(e.Type, e.Action, e.Key) {
+			return false
+		}
+	}
+	return it.filter.Match(e.Type, e.Action, e.Key)
+}
+
+func within(ctx context.Context, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	return fn(ctx)
+}
+
+// short fits a reason into a close frame, which holds 123 bytes.
+func short(s string) string {
+	if len(s) > 120 {
+		return s[:117] + "..."
+	}
+	return s
+}
