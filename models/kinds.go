@@ -10,12 +10,15 @@ type KindInfo struct {
 	Unique []string
 	// KeyField is the name of the field that holds the key.
 	KeyField string
+	// Internal kinds are stored but have no routes of their own.
+	Internal bool
 	indexes  map[string]Index
 }
 
 // Kinds is every kind, in alphabetical order. To add one, write its file and a line here.
 var Kinds = []*KindInfo{
 	{Name: "bootenvs", KeyField: "Name", New: func() Object { return &BootEnv{} }},
+	{Name: "contents", KeyField: "Name", New: func() Object { return &Pack{} }, Internal: true},
 	{Name: "jobs", KeyField: "Uuid", New: func() Object { return &Job{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "Machine": IndexUUID, "Previous": IndexUUID}},
 	{Name: "machines", KeyField: "Uuid", New: func() Object { return &Machine{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "CurrentJob": IndexUUID, "Address": IndexIP}, Unique: []string{"Name"}},
 	{Name: "params", KeyField: "Name", New: func() Object { return &Param{} }},

@@ -115,9 +115,16 @@ func (tx *Tx) All(kind string) iter.Seq[*Entry] {
 // Create adds an object. One that exists is a CREATE Conflict.
 func (tx *Tx) Create(o models.Object) error { return tx.create(o, true) }
 
-// Install adds an object as it stands: ReadOnly and Bundle are kept, and no object of the
-// writable layer is in its way.
-func (tx *Tx) Install(o models.Object) error { return tx.create(o, false) }
+// Install puts an object of a content pack in place as it stands: ReadOnly and Bundle are
+// kept. What has the key already is replaced; whether it may be, the caller has decided.
+func (tx *Tx) Install(o models.Object) error {
+	o.Normalize()
+	old, ok := tx.Get(o.Kind(), o.Key())
+	if !ok || tx.service.overridable(old) {
+		return tx.create(o, false)
+	}
+	return tx.change(&Change{Op: Update, Old: old.Object, New: o}, old)
+}
 
 func (tx *Tx) create(o models.Object, writable bool) error {
 	if writable {
@@ -132,7 +139,7 @@ func (tx *Tx) create(o models.Object, writable bool) error {
 		return models.Problem(models.Conflict, o.Kind(), "", "Empty key not allowed").Typed("CREATE")
 	}
 	old, exists := tx.Get(o.Kind(), o.Key())
-	if exists && !tx.service.overridable(old) {
+	if exists && (writable || !tx.service.overridable(old)) {
 		return models.Problem(models.Conflict, o.Kind(), o.Key(), "already exists").Typed("CREATE")
 	}
 	return tx.change(&Change{Op: Create, New: o}, nil)

@@ -76,7 +76,8 @@ func (s *Service) Create(ctx context.Context, o models.Object, force bool) (*Ent
 				return "", "", err
 			}
 		}
-		return n.Kind(), n.Key(), tx.Create(n)
+		err := tx.Create(n) // before the key is read: it may be generated
+		return n.Kind(), n.Key(), err
 	})
 }
 

@@ -1,0 +1,61 @@
+# make help tells what there is. Needs Go, Node.js with npm, make and git; whatever else a target
+# needs it installs from Debian's packages when run as root, or names it.
+
+SHELL    := /bin/bash
+GO       ?= go
+SECONDS  ?= 60
+KEEP     ?=
+DATA     ?= $(CURDIR)/.data
+PORT     ?= 8092
+FILES    ?= 8091
+QUICK    ?=
+BUILD     = CGO_ENABLED=0 $(GO) build -trimpath
+
+.PHONY: help build demo run test race lint fuzz bench clean
+
+help:
+	@echo "make build   bin/drp and bin/drp-server"
+	@echo "make demo    five machines elect one leader and finish a workflow; KEEP=1 leaves it running"
+	@echo "make run     a server for real use, its data in DATA=$(DATA), API on PORT=$(PORT)"
+	@echo "make test    all tests, with the race detector"
+	@echo "make lint    gofmt, go vet, staticcheck"
+	@echo "make fuzz    every fuzz target for SECONDS=$(SECONDS) each"
+	@echo "make bench   durable writes and reads a second over HTTPS; QUICK=1 for a short run"
+	@echo "make clean   removes bin/"
+
+build:
+	$(BUILD) -o bin/drp ./cli/drp
+	$(BUILD) -o bin/drp-server ./server/drp-server
+
+demo: build
+	@.ci/need bash=bash
+	$(BUILD) -o bin/drp-demo ./cli/demo
+	bin/drp-demo $(if $(KEEP),--keep) $(DEMO)
+
+run: build
+	@mkdir -p $(DATA)
+	bin/drp-server --base-root $(DATA) --api-port $(PORT) --static-port $(FILES)
+
+test race: build
+	@.ci/need bash=bash "gcc=gcc libc6-dev"
+	CGO_ENABLED=1 $(GO) test -race -timeout 14m ./...
+
+lint:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks all,-ST1000,-ST1003,-ST1005,-ST1016,-ST1020,-ST1021,-ST1022 ./...
+
+fuzz:
+	@set -e; for file in $$(grep -rl '^func Fuzz' --include='*_test.go' .); do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
+	    echo "== $$(dirname $$file) $$target"; \
+	    $(GO) test $$(dirname $$file) -run '^$$' -fuzz "^$$target$$" -fuzztime $(SECONDS)s; \
+	  done; \
+	done
+
+bench: build
+	$(BUILD) -o bin/drp-bench ./cli/bench
+	bin/drp-bench $(if $(QUICK),--quick)
+
+clean:
+	rm -rf bin

@@ -1,0 +1,228 @@
+// Package api is the door: it turns requests into calls of the rooms and their answers into
+// responses. It is the only place that knows HTTP statuses.
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"drp/models"
+	"drp/server/auth"
+	"drp/server/content"
+	"drp/server/events"
+	"drp/server/joblog"
+	"drp/server/objects"
+	"drp/server/prefs"
+	"drp/server/render"
+	"drp/server/workflow"
+
+	"github.com/gin-gonic/gin"
+)
+
+// API is what the routes work on. All fields are required.
+type API struct {
+	Objects *objects.Service
+	Auth    *auth.Auth
+	Prefs   *prefs.Service
+	Jobs    *workflow.Jobs
+	Logs    *joblog.Logs
+	Render  *render.Renderer
+	Content *content.Service
+	Events  *events.Hub
+	Info    func(local net.Addr) models.Info
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// request is one request whose sender is known.
+type request struct {
+	*gin.Context
+	ctx   context.Context // carries the actor
+	actor objects.Actor
+	who   auth.Principal
+	query url.Values
+}
+
+// handler answers a request: a status, a value to encode (nil: no body), or an error.
+type handler func(*request) (int, any, error)
+
+// BodyLimit is the largest request body of a route that names no other, in bytes. An object is
+// at most 1 MiB; patches of it carry both its old and its new values.
+const BodyLimit = 4 << 20
+
+// id is the object a route is about. Names of params hold slashes.
+func (r *request) id() string { return strings.TrimPrefix(r.Param("id"), "/") }
+
+func (r *request) key() string { return strings.TrimPrefix(r.Param("key"), "/") }
+
+func (r *request) flag(name string) bool { return r.query.Get(name) == "true" }
+
+// body reads the whole body.
+func (r *request) body() ([]byte, error) {
+	b, err := io.ReadAll(r.Request.Body)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, models.Problem(models.TooLarge, "", "", "the body is larger than this route takes")
+	case err != nil:
+		return nil, models.Problem(models.BadRequest, "", "", "the body ended early: "+err.Error())
+	}
+	return b, nil
+}
+
+// local is the address of this server that the client has reached.
+func (r *request) local() net.Addr {
+	a, _ := r.Request.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return a
+}
+
+// open wraps a route for those whose token or password is good.
+func (a *API) open(h handler) gin.HandlerFunc { return a.limited(BodyLimit, h) }
+
+// limited is open with another bound on the body.
+func (a *API) limited(bytes int64, h handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		who, err := a.identify(c)
+		if err != nil {
+			a.fail(c, err)
+			return
+		}
+		c.Set(principalKey, who.Name)
+		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, bytes)
+		actor := objects.Actor{Name: who.Name, Claims: who.Claims}
+		r := &request{Context: c, actor: actor, who: who, query: c.Request.URL.Query()}
+		r.ctx = objects.WithActor(c.Request.Context(), actor)
+		status, value, err := h(r)
+		if err != nil {
+			a.fail(c, err)
+			return
+		}
+		a.answer(c, status, value)
+	}
+}
+
+const principalKey = "principal"
+
+// identify finds out who asks.
+func (a *API) identify(c *gin.Context) (auth.Principal, error) {
+	scheme, cred, _ := strings.Cut(strings.TrimSpace(c.GetHeader("Authorization")), " ")
+	cred = strings.TrimSpace(cred)
+	switch strings.ToLower(scheme) {
+	case "bearer":
+		return a.Auth.Token(cred)
+	case "basic":
+		user, password, ok := c.Request.BasicAuth()
+		if !ok {
+			return auth.Principal{}, unauthorized("the Basic credentials cannot be read")
+		}
+		return a.Auth.Password(c.Request.Context(), user, password)
+	case "":
+		return auth.Principal{}, unauthorized("a token or a password is needed")
+	}
+	return auth.Principal{}, unauthorized("unknown kind of credentials; use Bearer or Basic")
+}
+
+func unauthorized(message string) error {
+	return models.Problem(models.Unauthorized, "", "", message).Typed("AUTH")
+}
+
+// answer writes a success. Every answer but HEAD's says it is JSON, an empty one included: the
+// clients of Digital Rebar refuse others.
+func (a *API) answer(c *gin.Context, status int, value any) {
+	if c.Writer.Written() { // streamed by the handler itself
+		return
+	}
+	if status == http.StatusNotModified {
+		c.Status(status)
+		c.Writer.WriteHeaderNow()
+		return
+	}
+	var body []byte
+	switch v := value.(type) {
+	case nil:
+	case *objects.Entry:
+		c.Header("ETag", etag(v))
+		body = v.Raw
+	case rawJSON:
+		body = v
+	default:
+		var err error
+		if body, err = models.Marshal(v); err != nil {
+			a.fail(c, err)
+			return
+		}
+	}
+	c.Data(status, "application/json", body)
+}
+
+// rawJSON is a value that is JSON already.
+type rawJSON []byte
+
+// statuses is the one table between classes of errors and HTTP.
+var statuses = map[models.Class]int{
+	models.Internal:      http.StatusInternalServerError,
+	models.BadRequest:    http.StatusBadRequest,
+	models.Unauthorized:  http.StatusUnauthorized,
+	models.Forbidden:     http.StatusForbidden,
+	models.NotFound:      http.StatusNotFound,
+	models.NotAcceptable: http.StatusNotAcceptable,
+	models.Conflict:      http.StatusConflict,
+	models.Invalid:       http.StatusUnprocessableEntity,
+	models.TooLarge:      http.StatusRequestEntityTooLarge,
+	models.Busy:          http.StatusServiceUnavailable,
+}
+
+// fail writes the error envelope.
+func (a *API) fail(c *gin.Context, err error) {
+	var e *models.Error
+	if !errors.As(err, &e) {
+		e = models.Problem(models.Internal, "", "", err.Error())
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			e.Class = models.Busy
+		}
+	}
+	out := *e
+	out.Code = statuses[e.Class]
+	if out.Type == "" {
+		out.Type = c.Request.Method
+	}
+	if out.Type == "AUTH" && out.Class == models.Forbidden {
+		out.Messages = append([]string{"Cannot access " + c.Request.URL.RequestURI()}, out.Messages...)
+	}
+	if out.Messages == nil {
+		out.Messages = []string{}
+	}
+	if out.Code == http.StatusInternalServerError {
+		a.Log.Error("request failed", "method", c.Request.Method, "path", c.Request.URL.Path, "error", err)
+	}
+	switch out.Class {
+	case models.Unauthorized:
+		c.Header("WWW-Authenticate", `Bearer, Basic realm="drp"`)
+	case models.Busy:
+		c.Header("Retry-After", "1")
+	}
+	body, _ := models.Marshal(out) // strings and numbers only
+	c.Data(out.Code, "application/json", body)
+}
+
+// logged writes one line a request: what, who, how it ended. The query is left out, since it
+// may hold a token.
+func (a *API) logged(c *gin.Context) {
+	start := a.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			a.fail(c, models.Problem(models.Internal, "", c.Request.URL.Path, "internal error; the server's log has more"))
+			a.Log.Error("panic in a request", "method", c.Request.Method, "path", c.Request.URL.Path, "panic", p, "stack", stack())
+		}
+		a.Log.Debug("request", "method", c.Request.Method, "path", c.Request.URL.Path, "status", c.Writer.Status(),
+			"bytes", c.Writer.Size(), "who", c.GetString(principalKey), "from", c.Request.RemoteAddr, "took", a.Now().Sub(start))
+	}()
+	c.Next()
+}

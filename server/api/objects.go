@@ -1,0 +1,328 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"drp/models"
+	"drp/models/patch"
+	"drp/server/auth"
+	"drp/server/objects"
+	"drp/server/params"
+)
+
+// etag is opaque to clients; it changes with every stored change of the object.
+func etag(e *objects.Entry) string { return `"` + strconv.FormatUint(e.Rev, 10) + `"` }
+
+func (a *API) list(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		found, n, err := a.search(r, k)
+		if err != nil {
+			return 0, nil, err
+		}
+		r.Header("X-DRP-LIST-FILTER-COUNT", strconv.Itoa(n))
+		r.Header("X-DRP-LIST-COUNT", strconv.Itoa(len(found)))
+		var b bytes.Buffer
+		b.WriteByte('[')
+		for i, e := range found {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			raw, err := a.shape(r, e)
+			if err != nil {
+				return 0, nil, err
+			}
+			b.Write(raw)
+		}
+		b.WriteByte(']')
+		return http.StatusOK, rawJSON(b.Bytes()), nil
+	}
+}
+
+func (a *API) count(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		found, n, err := a.search(r, k)
+		if err != nil {
+			return 0, nil, err
+		}
+		r.Header("X-DRP-LIST-FILTER-COUNT", strconv.Itoa(n))
+		r.Header("X-DRP-LIST-COUNT", strconv.Itoa(len(found)))
+		r.Header("X-DRP-LIST-TOTAL-COUNT", strconv.Itoa(a.Objects.View().Len(k.Name)))
+		return http.StatusOK, nil, nil
+	}
+}
+
+func (a *API) search(r *request, k *models.KindInfo) ([]*objects.Entry, int, error) {
+	if r.flag("decode") {
+		if err := r.actor.Require(k.Name, "getSecure", ""); err != nil {
+			return nil, 0, err
+		}
+	}
+	q, err := models.ParseQuery(k, r.query)
+	if err != nil {
+		return nil, 0, err
+	}
+	return a.Objects.List(r.ctx, k.Name, q)
+}
+
+// shape is the object as the query wants it: slim, with some params only, or with the effective
+// ones.
+func (a *API) shape(r *request, e *objects.Entry) ([]byte, error) {
+	slim, only := r.query.Get("slim"), r.query.Get("params")
+	h, holder := e.Object.(models.ParamHolder)
+	aggregate := holder && r.flag("aggregate")
+	if slim == "" && only == "" && !aggregate {
+		return e.Raw, nil
+	}
+	var doc map[string]json.RawMessage
+	if err := json.Unmarshal(e.Raw, &doc); err != nil {
+		return nil, err
+	}
+	partial := false
+	if holder {
+		m := *h.ParamMap()
+		if aggregate {
+			m = params.Aggregate(a.Objects.View(), h)
+		}
+		if only != "" {
+			m, partial = pick(m, strings.Split(only, ",")), true
+		}
+		var err error
+		if doc["Params"], err = models.Marshal(m); err != nil {
+			return nil, err
+		}
+	}
+	for _, field := range strings.Split(slim, ",") {
+		if _, ok := doc[field]; ok && (field == "Params" || field == "Meta") {
+			doc[field], partial = json.RawMessage("{}"), true
+		}
+	}
+	if _, ok := doc["Partial"]; ok && partial {
+		doc["Partial"] = json.RawMessage("true")
+	}
+	return models.Marshal(doc)
+}
+
+func pick(m models.Params, names []string) models.Params {
+	out := models.Params{}
+	for k, v := range m {
+		if slices.Contains(names, k) {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func (a *API) create(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		body, err := r.body()
+		if err != nil {
+			return 0, nil, err
+		}
+		o, err := decodeNew(k, body)
+		if err != nil {
+			return 0, nil, err
+		}
+		e, err := a.Objects.Create(r.ctx, o, r.flag("force"))
+		return http.StatusCreated, e, err
+	}
+}
+
+// decodeNew reads a new object.
+func decodeNew(k *models.KindInfo, body []byte) (models.Object, error) {
+	if t := bytes.TrimSpace(body); len(t) == 0 || t[0] != '{' && json.Valid(t) {
+		return nil, models.Problem(models.BadRequest, k.Name, "", "the body must be a JSON object")
+	}
+	o, err := models.Unmarshal(k.Name, body)
+	if err != nil {
+		return nil, objects.DecodeError(k.Name, "", err)
+	}
+	return o, nil
+}
+
+func (a *API) get(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		e, err := a.Objects.Get(r.ctx, k.Name, r.id())
+		if err != nil {
+			return 0, nil, err
+		}
+		if r.flag("decode") {
+			if err := r.actor.Require(k.Name, "getSecure", r.id()); err != nil {
+				return 0, nil, err
+			}
+		}
+		if r.GetHeader("If-None-Match") == etag(e) {
+			if e, err = a.changed(r, k, e); err != nil {
+				return 0, nil, err
+			}
+			if e == nil {
+				return http.StatusNotModified, nil, nil
+			}
+		}
+		raw, err := a.shape(r, e)
+		r.Header("ETag", etag(e))
+		return http.StatusOK, rawJSON(raw), err
+	}
+}
+
+// maxWait bounds a long poll.
+const maxWait = 10 * time.Minute
+
+// changed waits as long as the client's "Prefer: wait=DURATION" says for a version after e;
+// without one it is nil.
+func (a *API) changed(r *request, k *models.KindInfo, e *objects.Entry) (*objects.Entry, error) {
+	text, ok := strings.CutPrefix(strings.TrimSpace(r.GetHeader("Prefer")), "wait=")
+	if !ok {
+		return nil, nil
+	}
+	wait, err := auth.ParseTTL(text)
+	if err != nil {
+		return nil, models.Problem(models.BadRequest, k.Name, r.id(), "Prefer: wait: "+err.Error())
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, min(wait, maxWait))
+	defer cancel()
+	n, err := a.Objects.Await(ctx, k.Name, e.Object.Key(), e.Rev)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) && r.ctx.Err() == nil:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case n == nil || !r.actor.Visible(n.Object):
+		return nil, models.MissingError(k.Name, r.id())
+	}
+	return n, nil
+}
+
+func (a *API) put(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		body, err := r.body()
+		if err != nil {
+			return 0, nil, err
+		}
+		e, err := a.Objects.Replace(r.ctx, k.Name, r.id(), body, r.flag("force"))
+		return http.StatusOK, e, err
+	}
+}
+
+func (a *API) patch(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		p, err := r.patch(k.Name)
+		if err != nil {
+			return 0, nil, err
+		}
+		e, err := a.Objects.Patch(r.ctx, k.Name, r.id(), p, r.flag("force"))
+		if err == nil && k.Name == "jobs" {
+			a.Jobs.Alive(e.Object.Key())
+		}
+		return http.StatusOK, e, err
+	}
+}
+
+// patch reads an RFC 6902 patch.
+func (r *request) patch(kind string) (patch.Patch, error) {
+	body, err := r.body()
+	if err != nil {
+		return nil, err
+	}
+	p, err := patch.Decode(body)
+	if err != nil {
+		return nil, models.Problem(models.BadRequest, kind, r.id(), err.Error())
+	}
+	return p, nil
+}
+
+func (a *API) remove(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		e, err := a.Objects.Delete(r.ctx, k.Name, r.id())
+		if err != nil {
+			return 0, nil, err
+		}
+		if k.Name == "jobs" {
+			if err := a.Logs.Remove(e.Object.Key()); err != nil {
+				a.Log.Warn("log of a deleted job stays", "job", e.Object.Key(), "error", err)
+			}
+		}
+		return http.StatusOK, rawJSON(e.Raw), nil
+	}
+}
+
+func (a *API) getMeta(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		e, err := a.Objects.Get(r.ctx, k.Name, r.id())
+		if err != nil {
+			return 0, nil, err
+		}
+		return http.StatusOK, e.Object.Base().Meta, nil
+	}
+}
+
+func (a *API) patchMeta(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		p, err := r.patch(k.Name)
+		if err != nil {
+			return 0, nil, err
+		}
+		var meta map[string]string
+		_, err = a.Objects.Do(r.ctx, false, func(tx *objects.Tx) error {
+			e, err := tx.Visible(k.Name, r.id())
+			if err != nil {
+				return err
+			}
+			was, err := models.Marshal(e.Object.Base().Meta)
+			if err != nil {
+				return err
+			}
+			is, err := p.Apply(was)
+			if err != nil {
+				return params.PatchError(e.Object, err)
+			}
+			if err := tx.MayChange(e.Object, was, is, "/Meta"); err != nil {
+				return err
+			}
+			o := e.Clone()
+			meta = map[string]string{}
+			if err := json.Unmarshal(is, &meta); err != nil {
+				return objects.DecodeError(k.Name, o.Key(), err)
+			}
+			o.Base().Meta = meta
+			return tx.Save(o)
+		})
+		return http.StatusOK, meta, err
+	}
+}
+
+// Actions come with plugins; without any there are none.
+
+func (a *API) actions(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		_, err := a.Objects.Get(r.ctx, k.Name, r.id())
+		return http.StatusOK, []string{}, err
+	}
+}
+
+func (a *API) action(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		e, err := a.Objects.Get(r.ctx, k.Name, r.id())
+		if err != nil {
+			return 0, nil, err
+		}
+		return 0, nil, models.Errorf(models.NotFound, e.Object, "%s: Not Found", r.Param("action"))
+	}
+}
+
+func (a *API) runAction(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		e, err := a.Objects.Get(r.ctx, k.Name, r.id())
+		if err != nil {
+			return 0, nil, err
+		}
+		return 0, nil, models.Errorf(models.NotFound, e.Object, "Action %s on %s: Not Found", r.Param("action"), k.Name).Typed("INVOKE")
+	}
+}

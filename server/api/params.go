@@ -1,0 +1,134 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"drp/models"
+	"drp/server/objects"
+	"drp/server/params"
+)
+
+// holder finds the object whose params a route is about.
+func (a *API) holder(r *request, k *models.KindInfo) (models.ParamHolder, error) {
+	e, err := a.Objects.Get(r.ctx, k.Name, r.id())
+	if err != nil {
+		return nil, err
+	}
+	if r.flag("decode") {
+		if err := r.actor.Require(k.Name, "getSecure", r.id()); err != nil {
+			return nil, err
+		}
+	}
+	return e.Object.(models.ParamHolder), nil
+}
+
+func (a *API) getParams(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		h, err := a.holder(r, k)
+		if err != nil {
+			return 0, nil, err
+		}
+		m := *h.ParamMap()
+		if r.flag("aggregate") {
+			m = params.Aggregate(a.Objects.View(), h)
+		}
+		if only := r.query.Get("params"); only != "" {
+			m = pick(m, strings.Split(only, ","))
+		}
+		return http.StatusOK, m, nil
+	}
+}
+
+// getParam answers null, not 404, for a param that is not set.
+func (a *API) getParam(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		h, err := a.holder(r, k)
+		if err != nil {
+			return 0, nil, err
+		}
+		v := a.Objects.View()
+		value, ok := (*h.ParamMap())[r.key()]
+		switch {
+		case r.flag("compose"):
+			value, err = params.Compose(v, h, r.key())
+			ok = err == nil
+		case r.flag("aggregate"):
+			value, _, ok = params.Effective(v, h, r.key())
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		if !ok || value == nil {
+			value = json.RawMessage("null")
+		}
+		return http.StatusOK, rawJSON(value), nil
+	}
+}
+
+func (a *API) setParams(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		body, err := r.body()
+		if err != nil {
+			return 0, nil, err
+		}
+		var m models.Params
+		if err := json.Unmarshal(body, &m); err != nil || m == nil {
+			return 0, nil, models.Problem(models.BadRequest, k.Name, r.id(), "the body must be a JSON object of params")
+		}
+		m, err = params.Replace(r.ctx, a.Objects, k.Name, r.id(), m)
+		return http.StatusOK, m, err
+	}
+}
+
+func (a *API) patchParams(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		p, err := r.patch(k.Name)
+		if err != nil {
+			return 0, nil, err
+		}
+		m, err := params.Patch(r.ctx, a.Objects, k.Name, r.id(), p)
+		return http.StatusOK, m, err
+	}
+}
+
+func (a *API) setParam(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		body, err := r.body()
+		if err != nil {
+			return 0, nil, err
+		}
+		if !json.Valid(body) {
+			return 0, nil, models.Problem(models.BadRequest, k.Name, r.id(), "the body must be a JSON value")
+		}
+		var value bytes.Buffer
+		if err := json.Compact(&value, body); err != nil {
+			return 0, nil, err
+		}
+		err = params.Set(r.ctx, a.Objects, k.Name, r.id(), r.key(), value.Bytes())
+		return http.StatusOK, rawJSON(value.Bytes()), err
+	}
+}
+
+func (a *API) removeParam(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		was, err := params.Remove(r.ctx, a.Objects, k.Name, r.id(), r.key())
+		return http.StatusOK, rawJSON(was), err
+	}
+}
+
+// pubkey would be what values of secure params are sealed with.
+func (a *API) pubkey(k *models.KindInfo) handler {
+	return func(r *request) (int, any, error) {
+		e, err := a.Objects.Get(r.ctx, k.Name, r.id())
+		if err != nil {
+			return 0, nil, err
+		}
+		if err := r.actor.Require(k.Name, "updateSecure", objects.AuthKey(e.Object)); err != nil {
+			return 0, nil, err
+		}
+		return 0, nil, models.Errorf(models.Invalid, e.Object, "this server does not keep secure params, so the object has no key to seal them with")
+	}
+}

@@ -1,0 +1,113 @@
+package api
+
+import (
+	"net/http"
+	"runtime/debug"
+
+	"drp/models"
+
+	"github.com/gin-gonic/gin"
+)
+
+func stack() string { return string(debug.Stack()) }
+
+const (
+	packLimit = 64 << 20 // a content pack, in bytes
+	logLimit  = 64 << 20 // one append to a job's log, in bytes
+)
+
+// Handler is the API. Every route of it stands on this page.
+func (a *API) Handler() http.Handler { return a.Router() }
+
+// Router is Handler with its routes open to inspection.
+func (a *API) Router() *gin.Engine {
+	gin.SetMode(gin.ReleaseMode)
+	g := gin.New()
+	g.ContextWithFallback = false
+	g.RedirectTrailingSlash = false
+	g.HandleMethodNotAllowed = false
+	g.Use(a.logged)
+	g.NoRoute(func(c *gin.Context) {
+		a.fail(c, models.Problem(models.NotFound, "", c.Request.URL.Path, "No route"))
+	})
+	v3 := g.Group("/api/v3")
+
+	for _, k := range models.Kinds {
+		if k.Internal {
+			continue
+		}
+		of, one := "/"+k.Name, "/"+k.Name+"/:id"
+		if k.Name == "params" { // their names hold slashes
+			one = "/params/*id"
+		}
+		if k.Name == "preferences" { // shown as one map at /prefs
+			continue
+		}
+		v3.GET(of, a.open(a.list(k)))
+		v3.HEAD(of, a.open(a.count(k)))
+		if k.Name == "jobs" {
+			v3.POST(of, a.open(a.nextJob))
+		} else {
+			v3.POST(of, a.open(a.create(k)))
+		}
+		v3.GET(one, a.open(a.get(k)))
+		v3.HEAD(one, a.open(a.get(k)))
+		v3.PUT(one, a.open(a.put(k)))
+		v3.PATCH(one, a.open(a.patch(k)))
+		v3.DELETE(one, a.open(a.remove(k)))
+
+		metaOf := "/meta" + one
+		v3.GET(metaOf, a.open(a.getMeta(k)))
+		v3.PATCH(metaOf, a.open(a.patchMeta(k)))
+
+		if k.Name == "params" {
+			continue
+		}
+		actions := one + "/actions"
+		if k.Name == "jobs" {
+			actions = one + "/plugin_actions"
+		}
+		v3.GET(actions, a.open(a.actions(k)))
+		v3.GET(actions+"/:action", a.open(a.action(k)))
+		v3.POST(actions+"/:action", a.open(a.runAction(k)))
+
+		if _, ok := k.New().(models.ParamHolder); ok {
+			v3.GET(one+"/params", a.open(a.getParams(k)))
+			v3.POST(one+"/params", a.open(a.setParams(k)))
+			v3.PUT(one+"/params", a.open(a.setParams(k)))
+			v3.PATCH(one+"/params", a.open(a.patchParams(k)))
+			v3.GET(one+"/params/*key", a.open(a.getParam(k)))
+			v3.POST(one+"/params/*key", a.open(a.setParam(k)))
+			v3.PUT(one+"/params/*key", a.open(a.setParam(k)))
+			v3.DELETE(one+"/params/*key", a.open(a.removeParam(k)))
+			v3.GET(one+"/pubkey", a.open(a.pubkey(k)))
+		}
+	}
+
+	v3.GET("/machines/:id/token", a.open(a.machineToken))
+	v3.GET("/users/:id/token", a.open(a.userToken))
+	v3.PUT("/users/:id/password", a.open(a.setPassword))
+
+	v3.GET("/jobs/:id/actions", a.open(a.jobActions))
+	v3.GET("/jobs/:id/log", a.open(a.jobLog))
+	v3.HEAD("/jobs/:id/log", a.open(a.jobLog))
+	v3.PUT("/jobs/:id/log", a.limited(logLimit, a.appendJobLog))
+
+	v3.GET("/contents", a.open(a.listContents))
+	v3.POST("/contents", a.limited(packLimit, a.createContent))
+	v3.GET("/contents/:id", a.open(a.getContent))
+	v3.PUT("/contents/:id", a.limited(packLimit, a.putContent))
+	v3.DELETE("/contents/:id", a.open(a.removeContent))
+
+	v3.GET("/prefs", a.open(a.getPrefs))
+	v3.POST("/prefs", a.open(a.setPrefs))
+
+	v3.GET("/info", a.open(a.info))
+	v3.GET("/objects", a.open(a.objectTypes))
+	v3.GET("/indexes", a.open(a.indexes))
+	v3.GET("/indexes/:type", a.open(a.indexesOf))
+	v3.GET("/indexes/:type/*key", a.open(a.index))
+	v3.POST("/events", a.open(a.postEvent))
+	v3.GET("/ws", a.socket)
+	return g
+}

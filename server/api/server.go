@@ -1,0 +1,118 @@
+package api
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+
+	"drp/models"
+
+	"encoding/json"
+)
+
+func (a *API) info(r *request) (int, any, error) { return http.StatusOK, a.Info(r.local()), nil }
+
+// objectTypes lists the kinds that can be asked for.
+func (a *API) objectTypes(r *request) (int, any, error) {
+	names := []string{}
+	for _, k := range models.Kinds {
+		if !k.Internal {
+			names = append(names, k.Name)
+		}
+	}
+	slices.Sort(names)
+	return http.StatusOK, names, nil
+}
+
+func (a *API) indexes(r *request) (int, any, error) {
+	all := map[string]map[string]models.Index{}
+	for _, k := range models.Kinds {
+		if !k.Internal {
+			all[k.Name] = k.Indexes()
+		}
+	}
+	return http.StatusOK, all, nil
+}
+
+// baseIndexes are those of a kind that is not known.
+func baseIndexes() map[string]models.Index {
+	k, _ := models.KindOf("profiles")
+	base := maps.Clone(k.Indexes())
+	for name := range base {
+		if !slices.Contains([]string{"Key", "Valid", "Available", "ReadOnly", "Bundle"}, name) {
+			delete(base, name)
+		}
+	}
+	return base
+}
+
+func (a *API) indexesOf(r *request) (int, any, error) {
+	if k, ok := models.KindOf(r.Param("type")); ok {
+		return http.StatusOK, k.Indexes(), nil
+	}
+	return http.StatusOK, baseIndexes(), nil
+}
+
+func (a *API) index(r *request) (int, any, error) {
+	if k, ok := models.KindOf(r.Param("type")); ok {
+		return http.StatusOK, k.Indexes()[r.key()], nil
+	}
+	return http.StatusOK, baseIndexes()[r.key()], nil
+}
+
+func (a *API) getPrefs(r *request) (int, any, error) {
+	if err := r.actor.Require("preferences", "list", ""); err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, a.Prefs.All(), nil
+}
+
+func (a *API) setPrefs(r *request) (int, any, error) {
+	if err := r.actor.Require("preferences", "post", ""); err != nil {
+		return 0, nil, err
+	}
+	body, err := r.body()
+	if err != nil {
+		return 0, nil, err
+	}
+	var set map[string]string
+	if err := json.Unmarshal(body, &set); err != nil {
+		return 0, nil, models.Problem(models.BadRequest, "prefs", "", "the body must be a JSON object of strings: "+err.Error())
+	}
+	if err := a.Prefs.Set(r.ctx, set); err != nil {
+		return 0, nil, err
+	}
+	return http.StatusCreated, a.Prefs.All(), nil
+}
+
+func (a *API) listContents(r *request) (int, any, error) {
+	list, err := a.Content.List(r.ctx)
+	return http.StatusOK, list, err
+}
+
+func (a *API) getContent(r *request) (int, any, error) {
+	pack, err := a.Content.Show(r.ctx, r.id())
+	return http.StatusOK, pack, err
+}
+
+func (a *API) createContent(r *request) (int, any, error) {
+	pack, err := r.pack()
+	if err != nil {
+		return 0, nil, err
+	}
+	sum, err := a.Content.Create(r.ctx, pack, r.flag("replaceWritable"))
+	return http.StatusCreated, sum, err
+}
+
+func (a *API) putContent(r *request) (int, any, error) {
+	pack, err := r.pack()
+	if err != nil {
+		return 0, nil, err
+	}
+	sum, err := a.Content.Replace(r.ctx, r.id(), pack, r.flag("replaceWritable"))
+	return http.StatusOK, sum, err
+}
+
+func (a *API) removeContent(r *request) (int, any, error) {
+	return http.StatusNoContent, nil, a.Content.Destroy(r.ctx, r.id())
+}

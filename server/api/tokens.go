@@ -1,0 +1,134 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"drp/models"
+	"drp/server/auth"
+	"drp/server/events"
+	"drp/server/objects"
+
+	"github.com/gin-gonic/gin"
+)
+
+// defaultTTL is the life of a token for which none was asked.
+const defaultTTL = time.Hour
+
+func (r *request) ttl() (time.Duration, error) {
+	text := r.query.Get("ttl")
+	if text == "" {
+		return defaultTTL, nil
+	}
+	return auth.ParseTTL(text)
+}
+
+func (a *API) userToken(r *request) (int, any, error) {
+	if err := r.actor.Require("users", "token", r.id()); err != nil {
+		return 0, nil, err
+	}
+	if _, ok := a.Objects.View().Get("users", r.id()); !ok {
+		return 0, nil, models.MissingError("users", r.id())
+	}
+	ttl, err := r.ttl()
+	if err != nil {
+		return 0, nil, models.Problem(models.BadRequest, "users", r.id(), err.Error())
+	}
+	ask := auth.Request{TTL: ttl, Scope: r.query.Get("scope"), Action: r.query.Get("action"), Specific: r.query.Get("specific")}
+	if roles := r.query.Get("roles"); roles != "" {
+		ask.Roles = strings.Split(roles, ",")
+	}
+	token, err := a.Auth.UserToken(r.who, r.id(), ask)
+	return a.tokenAnswer(r, token, err)
+}
+
+func (a *API) machineToken(r *request) (int, any, error) {
+	e, err := a.Objects.Get(r.ctx, "machines", r.id())
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := r.actor.Require("machines", "token", e.Object.Key()); err != nil {
+		return 0, nil, err
+	}
+	ttl, err := r.ttl()
+	if err != nil {
+		return 0, nil, models.Problem(models.BadRequest, "machines", r.id(), err.Error())
+	}
+	token, err := a.Auth.MachineToken(r.who, e.Object.Key(), ttl)
+	return a.tokenAnswer(r, token, err)
+}
+
+func (a *API) tokenAnswer(r *request, token string, err error) (int, any, error) {
+	if err != nil {
+		return 0, nil, err
+	}
+	info, err := models.Marshal(a.Info(r.local()))
+	return http.StatusOK, models.UserToken{Token: token, Info: info}, err
+}
+
+// setPassword also ends the tokens the user has: whoever knew the old password is out.
+func (a *API) setPassword(r *request) (int, any, error) {
+	body, err := r.body()
+	if err != nil {
+		return 0, nil, err
+	}
+	var ask struct{ Password string }
+	if err := json.Unmarshal(body, &ask); err != nil {
+		return 0, nil, models.Problem(models.BadRequest, "users", r.id(), "the body must be {\"Password\": \"...\"}")
+	}
+	if ask.Password == "" {
+		return 0, nil, models.Problem(models.Invalid, "users", r.id(), "the password is empty").Typed("ValidationError")
+	}
+	if e, ok := a.Objects.View().Get("users", r.id()); !ok || !r.actor.May("users", "password", r.id()) && !r.actor.Visible(e.Object) {
+		return 0, nil, models.MissingError("users", r.id())
+	}
+	if err := r.actor.Require("users", "password", r.id()); err != nil {
+		return 0, nil, err
+	}
+	hash, err := auth.Hash(ask.Password)
+	if err != nil {
+		return 0, nil, err
+	}
+	secret := models.NewSecret(16)
+	var after *objects.Entry
+	_, err = a.Objects.Do(r.ctx, false, func(tx *objects.Tx) error {
+		e, ok := tx.Get("users", r.id())
+		if !ok {
+			return models.MissingError("users", r.id())
+		}
+		u := e.Clone().(*models.User)
+		u.PasswordHash, u.Secret = hash, secret
+		if err := tx.Update(u); err != nil {
+			return err
+		}
+		after, _ = tx.Get("users", r.id())
+		return nil
+	})
+	return http.StatusOK, after, err
+}
+
+// socket upgrades to the event websocket. Browsers cannot set headers there, so a token may
+// stand in the query, in any letter case.
+func (a *API) socket(c *gin.Context) {
+	if c.GetHeader("Authorization") == "" {
+		for name, values := range c.Request.URL.Query() {
+			if strings.EqualFold(name, "token") {
+				c.Request.Header.Set("Authorization", "Bearer "+values[0])
+				if user, password, ok := strings.Cut(values[0], ":"); ok {
+					c.Request.SetBasicAuth(user, password)
+				}
+			}
+		}
+	}
+	who, err := a.identify(c)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	c.Set(principalKey, who.Name)
+	a.Events.Serve(c.Writer, c.Request, who.Claims.Allow, who.Expires)
+}
+
+func (a *API) post(e models.Event) { a.Events.Publish(&events.Message{Event: e, AuthKey: e.Key}) }

@@ -1,0 +1,271 @@
+// Package app wires the rooms of a server into one. Everything is made here, in order, and
+// ended in the opposite order.
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"drp/models"
+	"drp/server/api"
+	"drp/server/auth"
+	"drp/server/content"
+	"drp/server/events"
+	"drp/server/joblog"
+	"drp/server/objects"
+	"drp/server/params"
+	"drp/server/prefs"
+	"drp/server/render"
+	"drp/server/store"
+	"drp/server/store/sqlite"
+	"drp/server/workflow"
+)
+
+// Version is that of this server. Content packs may demand one of Digital Rebar, so it never
+// falls below 4.8.
+const Version = "v4.8.0"
+
+// App is a running server.
+type App struct {
+	cfg     Config
+	log     *slog.Logger
+	level   *slog.LevelVar
+	engine  store.Engine
+	objects *objects.Service
+	auth    *auth.Auth
+	hub     *events.Hub
+	jobs    *workflow.Jobs
+	api     *api.API
+	cert    *auth.CertificateSource
+
+	servers   []*http.Server
+	listeners []net.Listener
+	ports     struct{ api, static, secure int }
+	loopback  bool // nobody else is let in while the default password is in use
+	working   sync.WaitGroup
+	stop      context.CancelFunc
+}
+
+// New opens the data, starts the rooms and listens. The server answers from Run on.
+func New(ctx context.Context, cfg Config) (_ *App, err error) {
+	a := &App{cfg: cfg}
+	a.log, a.level = logger(cfg)
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
+	if err := os.MkdirAll(cfg.BaseRoot, 0o700); err != nil {
+		return nil, fmt.Errorf("--base-root: %w", err)
+	}
+	engine, err := sqlite.Open(ctx, filepath.Join(cfg.BaseRoot, "drp.db"))
+	if err != nil {
+		return nil, err
+	}
+	a.engine = engine
+
+	core, err := content.Core()
+	if err != nil {
+		return nil, err
+	}
+	base := append(content.Basic(Version), core.Objects...)
+	if a.objects, err = objects.New(engine, base, time.Now, a.log); err != nil {
+		return nil, err
+	}
+	preferences := prefs.New(a.objects)
+	params.Register(a.objects)
+	workflow.Register(a.objects)
+	logs, err := joblog.Open(filepath.Join(cfg.BaseRoot, "job-logs"))
+	if err != nil {
+		return nil, err
+	}
+	a.jobs = workflow.New(a.objects, logs, time.Now, a.log)
+	packs := content.New(a.objects, Features, Version, core)
+	a.hub = events.New(a.replay)
+	a.objects.Follow(a.publish)
+	if err := a.objects.Start(ctx); err != nil {
+		return nil, err
+	}
+	a.hub.Start(a.objects.View().Rev)
+	a.auth = auth.New(source{a.objects}, time.Now)
+	if err := a.firstStart(ctx); err != nil {
+		return nil, err
+	}
+	a.loopback = a.auth.DefaultPasswordInUse()
+	if err := a.listen(); err != nil {
+		return nil, err
+	}
+	renderer := render.New(render.Config{
+		Tokens: tokens{a.auth}, Info: func() models.Info { return a.info(nil) },
+		APIPort: a.ports.api, FilePort: a.ports.static, SecureFilePort: a.ports.secure, Address: cfg.StaticIP,
+	})
+	a.api = &api.API{
+		Objects: a.objects, Auth: a.auth, Prefs: preferences, Jobs: a.jobs, Logs: logs, Render: renderer,
+		Content: packs, Events: a.hub, Info: a.info, Now: time.Now, Log: a.log,
+	}
+	return a, nil
+}
+
+// Run serves until ctx ends, then lets requests under way finish, and closes.
+func (a *App) Run(ctx context.Context) error {
+	work, stop := context.WithCancel(ctx)
+	a.stop = stop
+	a.working.Go(func() { a.jobs.Run(work) })
+	failed := make(chan error, len(a.servers))
+	a.servers[0].Handler = a.api.Handler()
+	for i, s := range a.servers {
+		a.working.Go(func() {
+			if err := s.Serve(a.listeners[i]); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		})
+	}
+	a.announce()
+	var err error
+	select {
+	case <-ctx.Done():
+		a.log.Info("stopping: requests under way are finished")
+	case err = <-failed:
+	}
+	a.Close()
+	return err
+}
+
+// drain is how long requests under way may take once the server stops.
+const drain = 10 * time.Second
+
+// Close ends the server. It may be called more than once.
+func (a *App) Close() {
+	if a.hub != nil {
+		a.hub.Close()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	for _, s := range a.servers {
+		if s.Shutdown(ctx) != nil {
+			s.Close()
+		}
+	}
+	for _, l := range a.listeners {
+		l.Close()
+	}
+	a.servers, a.listeners = nil, nil
+	if a.stop != nil {
+		a.stop()
+	}
+	a.working.Wait()
+	if a.objects != nil {
+		a.objects.Close()
+		a.objects = nil
+	}
+	if a.engine != nil {
+		if err := a.engine.Close(); err != nil {
+			a.log.Error("closing the store", "error", err)
+		}
+		a.engine = nil
+	}
+}
+
+// Reload reads again what can change in a running server: the certificate and the log level.
+func (a *App) Reload(cfg Config) {
+	a.level.Set(logLevels[cfg.LogLevel])
+	if err := a.cert.Reload(); err != nil {
+		a.log.Error("the certificate stays as it was", "error", err)
+		return
+	}
+	a.log.Info("read again: certificate and log level", "level", cfg.LogLevel)
+}
+
+// Endpoint is the URL of the API on this machine.
+func (a *App) Endpoint() string {
+	host := "127.0.0.1"
+	if a.cfg.Listen != "" {
+		host = a.cfg.Listen
+	}
+	return "https://" + net.JoinHostPort(host, strconv.Itoa(a.ports.api))
+}
+
+// listen takes the ports.
+func (a *App) listen() error {
+	certFile, keyFile := a.cfg.TLSCert, a.cfg.TLSKey
+	if certFile == "" {
+		certFile, keyFile = filepath.Join(a.cfg.BaseRoot, "server.crt"), filepath.Join(a.cfg.BaseRoot, "server.key")
+	}
+	var err error
+	if a.cert, err = auth.Certificate(certFile, keyFile, certHosts(a.cfg), time.Now); err != nil {
+		return err
+	}
+	files := http.FileServer(plainFiles{http.Dir(filepath.Join(a.cfg.BaseRoot, "tftpboot"))})
+	if a.ports.api, err = a.serve("api-port", a.cfg.APIPort, true, nil); err != nil {
+		return err
+	}
+	if a.cfg.StaticPort != 0 {
+		if a.ports.static, err = a.serve("static-port", a.cfg.StaticPort, false, files); err != nil {
+			return err
+		}
+	}
+	if a.cfg.StaticSecurePort != 0 {
+		a.ports.secure, err = a.serve("static-secure-port", a.cfg.StaticSecurePort, true, files)
+		if err != nil && a.cfg.SecurePortChosen {
+			return err
+		}
+		if err != nil {
+			a.log.Warn("no HTTPS file server: its default port is taken; choose one with --static-secure-port", "error", err)
+		}
+	}
+	return nil
+}
+
+func (a *App) serve(flag string, port int, secure bool, h http.Handler) (int, error) {
+	host := a.cfg.Listen
+	if a.loopback {
+		host = "127.0.0.1"
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return 0, fmt.Errorf("--%s %d: %w", flag, port, err)
+	}
+	port = l.Addr().(*net.TCPAddr).Port
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	if secure {
+		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.cert.Get, NextProtos: []string{"http/1.1"}})
+	}
+	a.servers, a.listeners = append(a.servers, s), append(a.listeners, l)
+	return port, nil
+}
+
+func (a *App) announce() {
+	a.log.Info("serving", "api", a.Endpoint(), "files", a.ports.static, "files-https", a.ports.secure, "data", a.cfg.BaseRoot, "revision", a.objects.View().Rev)
+	if a.loopback {
+		a.log.Warn("the user " + auth.BootstrapUser + " has the default password, so only this machine is let in; " +
+			"change it (drp users password " + auth.BootstrapUser + " NEW) and restart, or give RS_PASSWORD at the first start")
+	}
+}
+
+// plainFiles is a file system that lists no folders.
+type plainFiles struct{ http.FileSystem }
+
+func (p plainFiles) Open(name string) (http.File, error) {
+	f, err := p.FileSystem.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := f.Stat(); err != nil || st.IsDir() {
+		f.Close()
+		return nil, os.ErrNotExist
+	}
+	return f, nil
+}

@@ -1,0 +1,161 @@
+package app
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/posflag"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/pflag"
+)
+
+// Config is what a server is started with.
+type Config struct {
+	BaseRoot         string // folder of all data
+	APIPort          int    // HTTPS; 0: any free one
+	StaticPort       int    // HTTP file server; 0: none
+	StaticSecurePort int    // HTTPS file server; 0: none
+	// SecurePortChosen is set when somebody asked for StaticSecurePort: then it must be free.
+	SecurePortChosen bool
+	Listen           string // address to listen on; "": all, or loopback under the default password
+	StaticIP         string // address others reach this server at; "": the one they reached it at
+	TLSCert, TLSKey  string // PEM files; "": made at the first start and kept in BaseRoot
+	ID               string // name of this server; "": from the network card
+	Password         string // of the first user, at the first start; "": the default one
+	LogLevel         string
+	LogFormat        string // text or json
+	File             string // configuration file
+}
+
+// group is a set of flags under one heading in --help.
+type group struct {
+	title string
+	flags *pflag.FlagSet
+}
+
+// Flags defines every option. Each may also stand in the environment (RS_BASE_ROOT for
+// --base-root) and in the configuration file (base-root: …); a flag wins over the environment,
+// the environment over the file.
+func Flags() []group {
+	data := pflag.NewFlagSet("Data", pflag.ContinueOnError)
+	data.String("base-root", "/var/lib/drp", "folder that holds all data: database, logs, certificates, files")
+	data.String("config", "", "configuration file (YAML); SIGHUP reads log-level from it again")
+
+	net := pflag.NewFlagSet("Network", pflag.ContinueOnError)
+	net.Int("api-port", 8092, "port of the API and the UI (HTTPS); 0 takes any free one")
+	net.Int("static-port", 8091, "port of the file server (HTTP); 0 turns it off")
+	net.Int("static-secure-port", 8090, "port of the file server (HTTPS); 0 turns it off")
+	net.String("listen", "", "address to listen on (default: all; loopback while the default password is in use)")
+	net.String("static-ip", "", "address that machines reach this server at (default: the one they used)")
+
+	sec := pflag.NewFlagSet("Security", pflag.ContinueOnError)
+	sec.String("tls-cert", "", "certificate in PEM form (default: made at the first start); SIGHUP reads it again")
+	sec.String("tls-key", "", "key of the certificate in PEM form")
+	sec.String("password", "", "password of the user rocketskates, used at the first start only; better given as RS_PASSWORD")
+
+	self := pflag.NewFlagSet("Server", pflag.ContinueOnError)
+	self.String("drp-id", "", "name of this server (default: from the lowest hardware address)")
+	self.String("log-level", "info", "debug, info, warn or error")
+	self.String("log-format", "text", "text or json")
+	return []group{{"Data", data}, {"Network", net}, {"Security", sec}, {"Server", self}}
+}
+
+// Usage is the options under their headings.
+func Usage(groups []group) string {
+	var b strings.Builder
+	for _, g := range groups {
+		fmt.Fprintf(&b, "%s:\n%s\n", g.title, g.flags.FlagUsages())
+	}
+	return b.String()
+}
+
+// FlagSet is all the groups as one, for parsing.
+func FlagSet(groups []group) *pflag.FlagSet {
+	all := pflag.NewFlagSet("drp-server", pflag.ContinueOnError)
+	for _, g := range groups {
+		all.AddFlagSet(g.flags)
+	}
+	return all
+}
+
+// Load reads the configuration from parsed flags, the environment and the configuration file.
+func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
+	k := koanf.New("\x00")
+	environment := env.Provider("\x00", env.Opt{
+		Prefix:      "RS_",
+		EnvironFunc: func() []string { return environ },
+		TransformFunc: func(key, value string) (string, any) {
+			name := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(key, "RS_"), "_", "-"))
+			if flags.Lookup(name) == nil {
+				return "", nil // RS_ENDPOINT and such are for clients
+			}
+			return name, value
+		},
+	})
+	if err := k.Load(environment, nil); err != nil {
+		return Config{}, fmt.Errorf("environment: %w", err)
+	}
+	path := k.String("config")
+	if f := flags.Lookup("config"); f.Changed || path == "" {
+		path = f.Value.String()
+	}
+	if path != "" {
+		k = koanf.New("\x00")
+		if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+			return Config{}, fmt.Errorf("configuration file %s: %w", path, err)
+		}
+		for name := range k.Raw() {
+			if flags.Lookup(name) == nil {
+				return Config{}, fmt.Errorf("configuration file %s: unknown option %q; see drp-server --help", path, name)
+			}
+		}
+		if err := k.Load(environment, nil); err != nil {
+			return Config{}, fmt.Errorf("environment: %w", err)
+		}
+	}
+	chosen := k.Exists("static-secure-port") || flags.Changed("static-secure-port")
+	if err := k.Load(posflag.Provider(flags, "\x00", k), nil); err != nil {
+		return Config{}, err
+	}
+	c := Config{
+		BaseRoot: k.String("base-root"), APIPort: k.Int("api-port"), StaticPort: k.Int("static-port"),
+		StaticSecurePort: k.Int("static-secure-port"), SecurePortChosen: chosen, Listen: k.String("listen"),
+		StaticIP: k.String("static-ip"), TLSCert: k.String("tls-cert"), TLSKey: k.String("tls-key"),
+		ID: k.String("drp-id"), Password: k.String("password"), LogLevel: k.String("log-level"),
+		LogFormat: k.String("log-format"), File: path,
+	}
+	return c, c.check(k)
+}
+
+func (c *Config) check(k *koanf.Koanf) error {
+	for _, name := range []string{"api-port", "static-port", "static-secure-port"} {
+		if text := k.String(name); fmt.Sprint(k.Int(name)) != text || k.Int(name) < 0 || k.Int(name) > 65535 {
+			return fmt.Errorf("--%s must be a port number, not %q", name, text)
+		}
+	}
+	for name, addr := range map[string]string{"listen": c.Listen, "static-ip": c.StaticIP} {
+		if _, err := netip.ParseAddr(addr); addr != "" && err != nil {
+			return fmt.Errorf("--%s must be an IP address, not %q", name, addr)
+		}
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return fmt.Errorf("--tls-cert and --tls-key go together")
+	}
+	if _, ok := logLevels[c.LogLevel]; !ok {
+		return fmt.Errorf("--log-level must be debug, info, warn or error, not %q", c.LogLevel)
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		return fmt.Errorf("--log-format must be text or json, not %q", c.LogFormat)
+	}
+	if c.BaseRoot == "" {
+		return fmt.Errorf("--base-root must name a folder")
+	}
+	var err error
+	c.BaseRoot, err = filepath.Abs(c.BaseRoot)
+	return err
+}

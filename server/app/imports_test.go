@@ -1,0 +1,114 @@
+package app
+
+import (
+	"encoding/json"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed says which packages of this module a package may import; the longest pattern that
+// matches counts. What is not listed may import nothing of the module. "std" limits a package
+// to the standard library beside those.
+var allowed = []struct {
+	pkg  string
+	may  []string
+	libs []string // libraries it alone may use, or nil: any
+}{
+	{"models", nil, []string{}},
+	{"models/patch", nil, []string{"github.com/evanphx/json-patch/v5"}},
+	{"migrations", nil, []string{}},
+	{"content", nil, []string{}},
+	{"templates", nil, []string{}},
+	{"server/store", nil, []string{}},
+	{"server/store/storetest", []string{"server/store"}, nil},
+	{"server/store/*", []string{"server/store", "migrations"}, nil},
+	{"server/objects", []string{"models", "models/patch", "server/store"}, nil},
+	{"server/auth", []string{"models"}, nil},
+	{"server/events", []string{"models"}, nil},
+	{"server/joblog", []string{"models"}, nil},
+	{"server/prefs", []string{"models", "server/objects"}, nil},
+	{"server/params", []string{"models", "models/patch", "server/objects"}, nil},
+	{"server/render", []string{"models", "server/objects", "server/params"}, nil},
+	{"server/workflow", []string{"models", "server/objects", "server/params", "server/prefs"}, nil},
+	{"server/content", []string{"models", "server/objects", "content", "templates"}, nil},
+	{"server/api", []string{"models", "models/patch", "server/objects", "server/auth", "server/events", "server/joblog",
+		"server/prefs", "server/params", "server/render", "server/workflow", "server/content"}, nil},
+	{"server/app", []string{"*"}, nil},
+	{"server/drp-server", []string{"server/app"}, nil},
+	{"cli/client", []string{"models"}, nil},
+	{"cli/runner", []string{"models", "models/patch", "cli/client"}, nil},
+	{"cli", []string{"models", "models/patch", "cli/client", "cli/runner"}, nil},
+	{"cli/drp", []string{"cli", "cli/client", "cli/runner", "models"}, nil},
+	{"cli/demo", []string{"cli/client", "models", "content"}, nil},
+	{"cli/bench", []string{"cli/client", "models"}, nil},
+}
+
+// only are libraries that one package alone may import.
+var only = map[string]string{
+	"github.com/gin-gonic/gin":                 "drp/server/api",
+	"github.com/evanphx/json-patch/v5":         "drp/models/patch",
+	"modernc.org/sqlite":                       "drp/server/store/sqlite",
+	"github.com/golang-jwt/jwt/v5":             "drp/server/auth",
+	"github.com/Masterminds/sprig/v3":          "drp/server/render",
+	"github.com/santhosh-tekuri/jsonschema/v6": "drp/server/params",
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "drp/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []pkg
+	for d := json.NewDecoder(strings.NewReader(string(out))); d.More(); {
+		var p pkg
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// TestRoomsImportOnlyWhatTheyMay keeps the walls of the house where they are drawn.
+func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
+	list := packages(t)
+	if len(list) < 15 {
+		t.Fatalf("go list found %d packages; want the whole module", len(list))
+	}
+	for _, p := range list {
+		name := strings.TrimPrefix(p.ImportPath, "drp/")
+		i := slices.IndexFunc(allowed, func(r struct {
+			pkg  string
+			may  []string
+			libs []string
+		}) bool {
+			ok, _ := path.Match(r.pkg, name)
+			return ok
+		})
+		if i < 0 {
+			t.Errorf("%s has no place in the house: add it to the table with what it may import", p.ImportPath)
+			continue
+		}
+		rule := allowed[i]
+		for _, imp := range p.Imports {
+			inner, ours := strings.CutPrefix(imp, "drp/")
+			switch {
+			case ours && !slices.Contains(rule.may, inner) && !slices.Contains(rule.may, "*"):
+				t.Errorf("%s imports %s; it may import only %v", p.ImportPath, imp, rule.may)
+			case !ours && strings.Contains(imp, ".") && rule.libs != nil && !slices.Contains(rule.libs, imp):
+				t.Errorf("%s imports %s; beside the standard library it may import only %v", p.ImportPath, imp, rule.libs)
+			case only[imp] != "" && only[imp] != p.ImportPath:
+				t.Errorf("%s imports %s, which is for %s alone", p.ImportPath, imp, only[imp])
+			}
+		}
+	}
+}

@@ -1,0 +1,230 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"drp/models"
+	"drp/server/auth"
+	"drp/server/events"
+	"drp/server/objects"
+	"drp/server/prefs"
+)
+
+var logLevels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+
+func logger(cfg Config) (*slog.Logger, *slog.LevelVar) {
+	level := &slog.LevelVar{}
+	level.Set(logLevels[cfg.LogLevel])
+	opts := &slog.HandlerOptions{Level: level}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts)), level
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, opts)), level
+}
+
+// source is what auth reads of the objects.
+type source struct{ objects *objects.Service }
+
+func (s source) User(name string) (*models.User, bool) {
+	return objects.Get[*models.User](s.objects.View(), name)
+}
+func (s source) Role(name string) (*models.Role, bool) {
+	return objects.Get[*models.Role](s.objects.View(), name)
+}
+func (s source) Machine(uuid string) (*models.Machine, bool) {
+	return objects.Get[*models.Machine](s.objects.View(), uuid)
+}
+func (s source) Job(uuid string) (*models.Job, bool) {
+	return objects.Get[*models.Job](s.objects.View(), uuid)
+}
+func (s source) Pref(name string) string { return prefs.Get(s.objects.View(), name) }
+
+// tokens are those that templates ask for.
+type tokens struct{ auth *auth.Auth }
+
+var granter = auth.Principal{Name: objects.System.Name, Claims: objects.System.Claims}
+
+func (t tokens) Machine(uuid string, ttl time.Duration) (string, error) {
+	return t.auth.MachineToken(granter, uuid, ttl)
+}
+func (t tokens) Profile(name string, ttl time.Duration) (string, error) {
+	return t.auth.ProfileToken(name, ttl)
+}
+func (t tokens) Unknown(ttl time.Duration) (string, error) { return t.auth.UnknownToken(ttl) }
+
+// publish turns a commit into events.
+func (a *App) publish(c *objects.Commit) {
+	for _, m := range messages(c) {
+		a.hub.Publish(m)
+	}
+}
+
+func messages(c *objects.Commit) []*events.Message {
+	list := make([]*events.Message, 0, len(c.Changes))
+	for _, w := range c.Changes {
+		e := models.Event{Time: c.Time, Type: w.Kind, Action: string(w.Op), Key: w.Key, Principal: c.Who, Rev: c.Rev}
+		shown := w.New
+		if shown == nil {
+			shown = w.Old
+		} else if w.Old != nil {
+			e.Original = w.Old.Raw
+		}
+		e.Object = shown.Raw
+		list = append(list, &events.Message{Event: e, AuthKey: objects.AuthKey(shown.Object)})
+	}
+	return list
+}
+
+// replay yields past events for subscribers that resume.
+func (a *App) replay(ctx context.Context, from, to uint64) iter.Seq2[*events.Message, error] {
+	return func(yield func(*events.Message, error) bool) {
+		commits, err := a.objects.Commits(ctx, from, to)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, c := range commits {
+			for _, m := range messages(c) {
+				if !yield(m, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// firstStart makes what every server has: the first user, its secrets and the global profile.
+func (a *App) firstStart(ctx context.Context) error {
+	ctx = objects.WithActor(ctx, objects.System)
+	password := a.cfg.Password
+	if password == "" {
+		password = auth.DefaultPassword
+	}
+	var hash []byte
+	if a.objects.View().Len("users") == 0 {
+		var err error
+		if hash, err = auth.Hash(password); err != nil {
+			return err
+		}
+	}
+	_, err := a.objects.Do(ctx, false, func(tx *objects.Tx) error {
+		if hash != nil {
+			u := &models.User{Name: auth.BootstrapUser, PasswordHash: hash, Roles: []string{models.Superuser}}
+			if err := tx.Create(u); err != nil {
+				return err
+			}
+		}
+		for _, name := range []string{prefs.BaseTokenSecret, prefs.SystemGrantorSecret} {
+			if _, ok := tx.Get("preferences", name); !ok {
+				if err := tx.Create(&models.Pref{Name: name, Val: models.NewSecret(32)}); err != nil {
+					return err
+				}
+			}
+		}
+		if _, ok := tx.Get("profiles", models.GlobalProfile); !ok {
+			p := &models.Profile{Name: models.GlobalProfile, Description: "What every machine sees, after all of its own"}
+			p.Meta = map[string]string{"icon": "world", "color": "blue", "title": "Digital Rebar Provision"}
+			return tx.Create(p)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("first start: %w", err)
+	}
+	return nil
+}
+
+// Features are what clients and content packs may count on.
+var Features = []string{
+	"api-v3", "sane-exit-codes", "common-blob-size", "change-stage-map", "job-exit-states", "profileless-machine",
+	"package-repository-handling", "workflows", "default-workflow", "roles", "separate-meta-api", "slim-objects",
+	"sprig", "multiarch", "actions-in-task-list", "fsm-runner", "bundle-objects", "task-prerequisites",
+	"content-prerequisite-version-checking", "stage-paramer", "threaded-log-levels", "elevated-tasks", "auto-boot-target",
+	"drp-event-resume",
+}
+
+// info is what the server says of itself to a client that has reached it at the address.
+func (a *App) info(local net.Addr) models.Info {
+	v := a.objects.View()
+	address := a.cfg.StaticIP
+	if t, ok := local.(*net.TCPAddr); ok && address == "" {
+		address = t.IP.String()
+	}
+	hostname, _ := os.Hostname() // "" is a fair answer
+	mac := lowestMAC()
+	id := a.cfg.ID
+	if id == "" {
+		id = mac
+	}
+	return models.Info{
+		Arch: runtime.GOARCH, Os: runtime.GOOS, Version: Version, Id: id, LocalId: mac, HaId: id,
+		ApiPort: a.ports.api, FilePort: a.ports.static, SecureFilePort: a.ports.secure,
+		ProvisionerEnabled: a.ports.static != 0, SecureProvisioner: a.ports.secure != 0,
+		Address: address, ServerHostname: hostname,
+		Stats:    []models.Stat{{Name: "machines.count", Count: v.Len("machines")}, {Name: "subnets.count"}, {Name: "contexts.count"}},
+		Features: Features, Scopes: scopes(), License: models.License{Licenses: []struct{}{}}, Errors: []string{},
+		HaIsActive: true, HaStatus: "Up", HaActiveId: id, HaPassiveState: []struct{}{},
+		ClusterState: models.ClusterState{Roots: []struct{}{}, Nodes: []struct{}{}},
+	}
+}
+
+func scopes() map[string]map[string]struct{} {
+	out := map[string]map[string]struct{}{}
+	for scope, actions := range models.Scopes() {
+		out[scope] = map[string]struct{}{}
+		for _, action := range actions {
+			out[scope][action] = struct{}{}
+		}
+	}
+	return out
+}
+
+func lowestMAC() string {
+	cards, err := net.Interfaces()
+	if err != nil {
+		return "00:00:00:00:00:00"
+	}
+	macs := []string{}
+	for _, c := range cards {
+		if len(c.HardwareAddr) == 6 {
+			macs = append(macs, c.HardwareAddr.String())
+		}
+	}
+	if len(macs) == 0 {
+		return "00:00:00:00:00:00"
+	}
+	return slices.Min(macs)
+}
+
+// certHosts are the names and addresses that a certificate of our own stands for.
+func certHosts(cfg Config) []string {
+	hosts := []string{"localhost", "127.0.0.1", "::1"}
+	if name, err := os.Hostname(); err == nil {
+		hosts = append(hosts, name)
+	}
+	for _, a := range []string{cfg.Listen, cfg.StaticIP} {
+		if a != "" {
+			hosts = append(hosts, a)
+		}
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return hosts
+	}
+	for _, a := range addrs {
+		ip, _, _ := strings.Cut(a.String(), "/")
+		if !slices.Contains(hosts, ip) {
+			hosts = append(hosts, ip)
+		}
+	}
+	return hosts
+}

@@ -1,0 +1,108 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+
+	"drp/server/store"
+)
+
+// memory is an engine whose disk can be made to fail. It holds every promise of the interface
+// but durability.
+type memory struct {
+	mu      sync.Mutex
+	records map[store.Key]store.Record
+	history []store.Change
+	fail    error         // what commits answer, if not nil
+	gate    chan struct{} // commits wait for a value from it, if not nil
+	batches []int         // sizes of the batches committed
+}
+
+func newMemory() *memory { return &memory{records: map[store.Key]store.Record{}} }
+
+func (m *memory) Load(_ context.Context, fn func(store.Record) error) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	keys := []store.Key{}
+	for k := range m.records {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b store.Key) int { return strings.Compare(a.Kind+"\x00"+a.ID, b.Kind+"\x00"+b.ID) })
+	for _, k := range keys {
+		if err := fn(m.records[k]); err != nil {
+			return 0, err
+		}
+	}
+	return m.rev(), nil
+}
+
+func (m *memory) rev() uint64 {
+	if len(m.history) == 0 {
+		return 0
+	}
+	return m.history[len(m.history)-1].Rev
+}
+
+func (m *memory) Commit(_ context.Context, batch []store.Change) error {
+	if m.gate != nil {
+		<-m.gate
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return m.fail
+	}
+	next := map[store.Key]store.Record{}
+	current := func(k store.Key) uint64 {
+		if r, ok := next[k]; ok {
+			return r.Rev
+		}
+		return m.records[k].Rev
+	}
+	for i, c := range batch {
+		if c.Rev != m.rev()+uint64(i)+1 {
+			return &store.ConflictError{Want: c.Rev, Have: m.rev() + uint64(i) + 1}
+		}
+		for _, w := range c.Writes {
+			if current(w.Key) != w.Prev {
+				return &store.ConflictError{Key: w.Key, Want: w.Prev, Have: current(w.Key)}
+			}
+			r := store.Record{Key: w.Key, Rev: c.Rev, Raw: w.Raw}
+			if w.Raw == nil {
+				r.Rev = 0
+			}
+			next[w.Key] = r
+		}
+	}
+	for k, r := range next {
+		if r.Raw == nil {
+			delete(m.records, k)
+		} else {
+			m.records[k] = r
+		}
+	}
+	m.history = append(m.history, batch...)
+	m.batches = append(m.batches, len(batch))
+	return nil
+}
+
+func (m *memory) History(_ context.Context, from uint64) iter.Seq2[store.Change, error] {
+	m.mu.Lock()
+	h := slices.Clone(m.history)
+	m.mu.Unlock()
+	return func(yield func(store.Change, error) bool) {
+		for _, c := range h {
+			if c.Rev > from && !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *memory) Compact(context.Context, uint64) error { return errors.ErrUnsupported }
+func (m *memory) Backup(context.Context, string) error  { return errors.ErrUnsupported }
+func (m *memory) Close() error                          { return nil }
