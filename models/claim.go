@@ -131,7 +131,9 @@ func Scopes() map[string][]string {
 		}
 	}
 	for _, k := range Kinds {
-		add(k.Name)
+		if !k.Internal {
+			add(k.Name)
+		}
 	}
 	for _, name := range otherScopes {
 		add(name)

@@ -139,7 +139,7 @@ func (tx *Tx) create(o models.Object, writable bool) error {
 		return models.Problem(models.Conflict, o.Kind(), "", "Empty key not allowed").Typed("CREATE")
 	}
 	old, exists := tx.Get(o.Kind(), o.Key())
-	if exists && (writable || !tx.service.overridable(old)) {
+	if exists && !tx.service.overridable(old) {
 		return models.Problem(models.Conflict, o.Kind(), o.Key(), "already exists").Typed("CREATE")
 	}
 	return tx.change(&Change{Op: Create, New: o}, nil)
