@@ -1,0 +1,100 @@
+// Package auth tells who asks and what they may do: passwords, tokens and the rights behind
+// them. Whether a right covers a request is decided where the request is served.
+package auth
+
+import (
+	"crypto/rand"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"drp/models"
+)
+
+// The user of a fresh server, who may do everything, and the password it has until somebody
+// gives it a better one.
+const (
+	BootstrapUser   = "rocketskates"
+	DefaultPassword = "r0cketsk8ts"
+)
+
+// The preferences that auth reads.
+const (
+	baseSecretPref   = "baseTokenSecret"
+	systemSecretPref = "systemGrantorSecret"
+)
+
+// Source is what auth needs to know of the stored objects. What it returns is never changed
+// afterwards: a changed object is another one.
+type Source interface {
+	User(name string) (*models.User, bool)
+	Role(name string) (*models.Role, bool)
+	Machine(uuid string) (*models.Machine, bool)
+	Job(uuid string) (*models.Job, bool)
+	// Pref is the value of a preference, its default included.
+	Pref(name string) string
+}
+
+// Principal is somebody whose password or token was found to be right.
+type Principal struct {
+	Name    string        // "user:rocketskates", "machine:UUID", "job:UUID", "profile:NAME", "unknown" or "system"
+	Claims  models.Claims // what it may do; shared, so not to be changed
+	Expires time.Time     // when its token ends; zero with a password
+	right   right         // where the claims come from: what it can hand on
+}
+
+const systemName = "system"
+
+// System is the server itself as a grantor: it limits nothing.
+func System() Principal {
+	return Principal{Name: systemName, Claims: everything(), right: right{System: true}}
+}
+
+// Auth checks passwords and tokens, and grants tokens. It is safe for concurrent use.
+type Auth struct {
+	src    Source
+	now    func() time.Time
+	parser *jwt.Parser
+	keys   atomic.Pointer[keys]
+	tokens *cache[*verdict]
+
+	verify func(hash []byte, password string) bool
+	slots  chan struct{} // held while a password is verified
+	pepper []byte        // keys the cache of logins; of this process only
+	decoy  []byte        // the hash of no password
+	logins *cache[struct{}]
+
+	mu          sync.Mutex // guards the answer of DefaultPasswordInUse
+	bootHash    string
+	bootDefault bool
+}
+
+// Sizes of the caches, in entries: a few hundred bytes for a login, some kilobytes for a token.
+const (
+	maxTokens = 8192
+	maxLogins = 1024
+)
+
+// New makes an Auth over the stored objects; now is its clock.
+func New(src Source, now func() time.Time) *Auth {
+	return &Auth{
+		src:    src,
+		now:    now,
+		parser: newParser(now),
+		tokens: newCache[*verdict](maxTokens),
+		verify: Verify,
+		slots:  make(chan struct{}, min(4, max(2, runtime.NumCPU()))),
+		pepper: random(32),
+		decoy:  phc(random(saltSize), random(keySize)),
+		logins: newCache[struct{}](maxLogins),
+	}
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails: crypto/rand aborts the process instead
+	return b
+}
