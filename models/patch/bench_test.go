@@ -57,7 +57,7 @@ func BenchmarkReference(b *testing.B) {
 	eachSize(b, func(b *testing.B, doc []byte) {
 		p := sketch(b, topPatch)
 		for b.Loop() {
-			if _, err := reference(doc, p); err != nil {
+			if _, _, err := reference(doc, p); err != nil {
 				b.Fatal(err)
 			}
 		}

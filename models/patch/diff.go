@@ -31,7 +31,7 @@ func Diff(old, new []byte, mode Mode) (Patch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compare: old: %w", err)
 	}
-	b, err := parse(new, 0)
+	b, err := parseLike(new, 0, a.object())
 	if err != nil {
 		return nil, fmt.Errorf("compare: new: %w", err)
 	}
@@ -52,6 +52,14 @@ func Diff(old, new []byte, mode Mode) (Patch, error) {
 	return d.patch, nil
 }
 
+// object returns the members of an open object, nil for anything else.
+func (n *node) object() *inside {
+	if n.in == nil || n.in.list {
+		return nil
+	}
+	return n.in
+}
+
 type differ struct {
 	mode  Mode
 	patch Patch
@@ -67,7 +75,8 @@ func (d *differ) compare(path string, old, new *node) {
 		}
 		return
 	}
-	a, b := old.open(), new.open()
+	a := old.open()
+	b := new.openLike(a)
 	for _, name := range suspects(a.members, b.members) {
 		d.member(path+"/"+Escape(name), a.at(name), b.at(name))
 	}

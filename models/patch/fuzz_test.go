@@ -62,7 +62,7 @@ func isTame(doc []byte, p Patch) bool {
 		if !isTamePath(op.Path) || verbs[op.Op].from && !isTamePath(op.From) || !isTameValue(value) {
 			return false
 		}
-		if op.Op == opMove && op.From == op.Path || op.Op == opTest && string(value) == "null" {
+		if misread(op) {
 			return false
 		}
 	}

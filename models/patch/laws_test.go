@@ -128,15 +128,6 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-func compact(t testing.TB, doc []byte) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := json.Compact(&b, doc); err != nil {
-		t.Fatalf("not JSON: %s: %v", doc, err)
-	}
-	return b.String()
-}
-
 func TestApplyOfDiffIsNew(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		old, new := []byte(wild.value(t, 4)), []byte(wild.value(t, 4))
@@ -306,13 +297,13 @@ func untouched(doc string, touched map[string]bool) string {
 }
 
 // The reference is the library on the whole document. It agrees to the byte where
-// it is right: tame documents, no path "", no move onto itself, no test of null.
+// it is right: tame documents, no path "", no move onto or into itself, no null in a test.
 func TestApplyAgreesWithTheReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		doc := tame.object(t)
 		p := tame.patch(t, doc, false)
 		for _, op := range p {
-			if op.Op == opMove && op.From == op.Path || op.Op == opTest && string(op.Value) == "null" {
+			if misread(op) {
 				t.Skip()
 			}
 		}
@@ -320,32 +311,48 @@ func TestApplyAgreesWithTheReference(t *testing.T) {
 	})
 }
 
+// misread reports whether the library does otherwise than the RFC says: it moves a
+// member that moves onto itself to the end and an element of a list into the one
+// behind it, lets null pass for absent, and panics when it compares null in lists.
+func misread(op Op) bool {
+	return op.Op == opMove && strings.HasPrefix(op.Path, op.From) || op.Op == opTest && bytes.Contains(op.Value, []byte("null"))
+}
+
 func agrees(t fataler, doc []byte, p Patch) {
 	t.Helper()
 	got, err := p.Apply(doc)
-	want, refusal := reference(doc, p)
+	want, panicked, refusal := reference(doc, p)
+	if panicked {
+		return // so it has nothing to say
+	}
 	if (err == nil) != (refusal == nil) {
 		t.Fatalf("doc %s\npatch %s\ngot %s, %v\nreference %s, %v", doc, must(p.AppendJSON(nil)), got, err, want, refusal)
 	}
-	if !bytes.Equal(got, want) {
+	if !bytes.Equal(got, unescapeHTML(want)) {
 		t.Fatalf("doc %s\npatch %s\ngot       %s\nreference %s", doc, must(p.AppendJSON(nil)), got, want)
 	}
 }
 
-func reference(doc []byte, p Patch) (after []byte, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("reference panics: %v", r)
-		}
-	}()
+// unescapeHTML takes back what the library does below a list it has compared, in
+// spite of its option. Tame documents have no escapes of their own.
+func unescapeHTML(doc []byte) []byte {
+	for _, c := range []string{"<", ">", "&"} {
+		doc = bytes.ReplaceAll(doc, fmt.Appendf(nil, `\u%04x`, c[0]), []byte(c))
+	}
+	return doc
+}
+
+func reference(doc []byte, p Patch) (after []byte, panicked bool, err error) {
+	defer func() { panicked = recover() != nil }()
 	options := jsonpatch.NewApplyOptions()
 	options.SupportNegativeIndices = false
 	options.EscapeHTML = false
 	theirs, err := jsonpatch.DecodePatch(must(p.AppendJSON(nil)))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return theirs.ApplyWithOptions(doc, options)
+	after, err = theirs.ApplyWithOptions(doc, options)
+	return after, false, err
 }
 
 // A small change to a wide object, so that the index of its members is in play.

@@ -22,7 +22,7 @@ type inside struct {
 }
 
 type member struct {
-	key     []byte // quoted, as written; nil in a list
+	key     []byte // quoted, as written; empty in a list
 	escaped bool   // key has a backslash
 	dead    bool   // removed: the order of the others stays
 	node
@@ -32,15 +32,18 @@ type member struct {
 const indexAfter = 8
 
 func newInside(raw []byte) *inside {
-	guess := min(4+len(raw)/64, 64)
+	guess := min(4+len(raw)/128, 256)
 	return &inside{list: raw[0] == '[', members: make([]member, 0, guess)}
 }
 
 // open returns the inside of n, nil if it has none. What n holds has been checked.
-func (n *node) open() *inside {
+func (n *node) open() *inside { return n.openLike(nil) }
+
+// openLike is open, faster when n has the members of like.
+func (n *node) openLike(like *inside) *inside {
 	if n.in == nil && (n.raw[0] == '{' || n.raw[0] == '[') {
 		n.in = newInside(n.raw)
-		if _, bad := container(n.raw, 0, aboveValues, &n.in.members); bad != none {
+		if _, bad := container(n.raw, 0, aboveValues, n.in, like); bad != none {
 			panic("patch: value was checked and does not open: " + string(bad))
 		}
 	}
@@ -204,7 +207,7 @@ func (n *node) appendTo(b []byte) []byte {
 			b = append(b, ',')
 		}
 		first = false
-		if m.key != nil {
+		if len(m.key) > 0 {
 			b = append(append(b, m.key...), ':')
 		}
 		b = m.appendTo(b)

@@ -321,6 +321,7 @@ func TestLimitsAreErrors(t *testing.T) {
 func TestDiffHasTheShapeOfDigitalRebarsClient(t *testing.T) {
 	for _, tt := range []struct{ name, old, new, plain, tests string }{
 		{"scalar", `{"D":"","K":1}`, `{"D":"x","K":1}`, `replace /D "x"`, `test /D "", replace /D "x"`},
+		{"number that starts like the old one", `{"a":1}`, `{"a":12}`, `replace /a 12`, `test /a 1, replace /a 12`},
 		{"list is replaced whole", `{"P":[]}`, `{"P":["p1"]}`, `replace /P ["p1"]`, `test /P [], replace /P ["p1"]`},
 		{"other type", `{"P":{"a":1}}`, `{"P":[1]}`, `replace /P [1]`, `test /P {"a":1}, replace /P [1]`},
 		{"null member", `{"P":null}`, `{"P":{}}`, `replace /P {}`, `test /P null, replace /P {}`},
