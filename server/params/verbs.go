@@ -1,0 +1,140 @@
+package params
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+
+	"drp/models"
+	"drp/models/patch"
+	"drp/server/objects"
+)
+
+// Patch applies an RFC 6902 patch to the params of an object, all of it or nothing, and returns
+// the params as they then are. Where the object does not set a param that has a default, test
+// and replace see the default; a default that was only tested is not stored. A test of the whole
+// document sees what is stored. A patch that does not apply is a Conflict.
+func Patch(ctx context.Context, s *objects.Service, kind, id string, p patch.Patch) (models.Params, error) {
+	return change(ctx, s, kind, id, func(tx *objects.Tx, h models.ParamHolder) (models.Params, error) {
+		doc, err := models.Marshal(*h.ParamMap())
+		if err != nil {
+			return nil, err
+		}
+		if doc, err = apply(tx, p, doc, *h.ParamMap()); err != nil {
+			return nil, PatchError(h, err)
+		}
+		return decode(h, doc)
+	})
+}
+
+// Replace stores a whole map of params in the place of another.
+func Replace(ctx context.Context, s *objects.Service, kind, id string, m models.Params) (models.Params, error) {
+	return change(ctx, s, kind, id, func(*objects.Tx, models.ParamHolder) (models.Params, error) {
+		return maps.Clone(m), nil
+	})
+}
+
+// Set stores one value, whatever was there.
+func Set(ctx context.Context, s *objects.Service, kind, id, key string, value json.RawMessage) error {
+	_, err := change(ctx, s, kind, id, func(_ *objects.Tx, h models.ParamHolder) (models.Params, error) {
+		if !json.Valid(value) {
+			return nil, models.Errorf(models.BadRequest, h, "the value of %s is not JSON", key)
+		}
+		m := maps.Clone(*h.ParamMap())
+		m[key] = value
+		return m, nil
+	})
+	return err
+}
+
+// Remove removes one value and returns it. One that the object does not set is Not Found, even
+// if it inherits it.
+func Remove(ctx context.Context, s *objects.Service, kind, id, key string) (json.RawMessage, error) {
+	var was json.RawMessage
+	_, err := change(ctx, s, kind, id, func(_ *objects.Tx, h models.ParamHolder) (models.Params, error) {
+		var ok bool
+		if was, ok = (*h.ParamMap())[key]; !ok {
+			return nil, models.MissingError("params", key)
+		}
+		m := maps.Clone(*h.ParamMap())
+		delete(m, key)
+		return m, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return was, nil
+}
+
+// change edits the params of an object as one atomic change. Edit must leave what it is given as
+// it is.
+func change(ctx context.Context, s *objects.Service, kind, id string, edit func(*objects.Tx, models.ParamHolder) (models.Params, error)) (models.Params, error) {
+	var is models.Params
+	_, err := s.Do(ctx, false, func(tx *objects.Tx) error {
+		e, err := tx.Visible(kind, id)
+		if err != nil {
+			return err
+		}
+		h, ok := e.Object.(models.ParamHolder)
+		if !ok {
+			return models.Errorf(models.NotFound, e.Object, "%s have no params", kind)
+		}
+		if is, err = edit(tx, h); err != nil {
+			return err
+		}
+		if err := mayChange(tx, h, is); err != nil {
+			return err
+		}
+		if h.Base().ReadOnly {
+			return models.Problem(models.Forbidden, h.Kind(), h.Key(), h.Key())
+		}
+		o := e.Clone().(models.ParamHolder)
+		*o.ParamMap() = is
+		if err := tx.Save(o); err != nil {
+			return err
+		}
+		is = *o.ParamMap()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return is, nil
+}
+
+// mayChange checks that the actor may change the params that differ.
+func mayChange(tx *objects.Tx, h models.ParamHolder, is models.Params) error {
+	if tx.Actor.May(h.Kind(), "update", objects.AuthKey(h)) {
+		return nil
+	}
+	was, err := models.Marshal(*h.ParamMap())
+	if err != nil {
+		return err
+	}
+	now, err := models.Marshal(is)
+	if err != nil {
+		return err
+	}
+	return tx.MayChange(h, was, now, "/Params")
+}
+
+// PatchError is what a patch that failed on params or Meta of an object answers with: a
+// Conflict that tells the operation, the reason, and what was expected and found.
+func PatchError(o models.Object, err error) error {
+	var f *patch.FailedError
+	if !errors.As(err, &f) {
+		return models.Problem(models.BadRequest, o.Kind(), o.Key(), err.Error())
+	}
+	return models.Problem(models.Conflict, o.Kind(), o.Key(),
+		fmt.Sprintf("Patch failed to apply at line %d", f.Index), f.Reason, f.Detail())
+}
+
+func decode(h models.ParamHolder, doc []byte) (models.Params, error) {
+	var m models.Params
+	if err := json.Unmarshal(doc, &m); err != nil || m == nil {
+		return nil, models.Errorf(models.BadRequest, h, "the patch leaves no JSON object of params")
+	}
+	return m, nil
+}
