@@ -46,13 +46,10 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, may func(scope, acti
 		return
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
-	if !expires.IsZero() {
-		ctx, cancel = context.WithDeadline(ctx, expires)
-	}
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		sub.write(ctx, conn)
+		sub.write(ctx, conn, expires)
 		cancel() // ends the read below
 	}()
 	sub.read(ctx, conn, from, resume)
@@ -96,9 +93,15 @@ func (s *Sub) read(ctx context.Context, conn *websocket.Conn, from uint64, resum
 }
 
 // write sends what is queued until the subscription ends.
-func (s *Sub) write(ctx context.Context, conn *websocket.Conn) {
+func (s *Sub) write(ctx context.Context, conn *websocket.Conn, expires time.Time) {
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
+	var expired <-chan time.Time // nil: never
+	if !expires.IsZero() {
+		t := time.NewTimer(time.Until(expires))
+		defer t.Stop()
+		expired = t.C
+	}
 	for {
 		var err error
 		select {
@@ -109,8 +112,10 @@ func (s *Sub) write(ctx context.Context, conn *websocket.Conn) {
 		case <-s.gone:
 			conn.Close(websocket.StatusTryAgainLater, short(s.farewell()))
 			return
-		case <-ctx.Done():
+		case <-expired:
 			conn.Close(websocket.StatusPolicyViolation, "the token has expired")
+			return
+		case <-ctx.Done():
 			return
 		}
 		if err != nil {

@@ -284,8 +284,8 @@ func (tx *Tx) finish() error {
 			w.op = Create
 		}
 		p, err := patch.Diff(was, is, patch.Tests)
-		if err != nil {
-			return err
+		if err != nil { // nested too deep, or not UTF-8
+			return models.Problem(models.Invalid, w.key.Kind, w.key.ID, err.Error()).Typed("ValidationError")
 		}
 		if w.patch, err = models.Marshal(p); err != nil {
 			return err
