@@ -22,7 +22,7 @@ func (a *Auth) Password(ctx context.Context, user, password string) (Principal, 
 	if !ok {
 		u = &models.User{}
 	}
-	id := a.loginID(u, password)
+	id := a.loginID(u.PasswordHash, password)
 	if _, ok := a.logins.get(id, a.now()); ok {
 		return a.login(u)
 	}
@@ -30,7 +30,7 @@ func (a *Auth) Password(ctx context.Context, user, password string) (Principal, 
 	if err != nil {
 		return Principal{}, fmt.Errorf("log in: %w", err)
 	}
-	if !ok || !matches {
+	if !matches || len(u.PasswordHash) == 0 {
 		return Principal{}, models.Problem(models.Unauthorized, "", "", "Wrong user name or password").Typed("AUTH")
 	}
 	a.logins.put(id, struct{}{}, a.now().Add(loginTTL), a.now())
@@ -55,10 +55,11 @@ func (a *Auth) check(ctx context.Context, hash []byte, id [32]byte, password str
 	return a.verify(hash, password), nil
 }
 
-// loginID names a user with this hash and this password. A new hash makes another id.
-func (a *Auth) loginID(u *models.User, password string) (id [32]byte) {
+// loginID names a hash and a password, so that what was found out about one hash says nothing
+// about the next.
+func (a *Auth) loginID(hash []byte, password string) (id [32]byte) {
 	h := hmac.New(sha256.New, a.pepper)
-	for _, part := range [][]byte{[]byte(u.Name), u.PasswordHash, []byte(password)} {
+	for _, part := range [][]byte{hash, []byte(password)} {
 		var size [8]byte
 		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
 		h.Write(size[:])
