@@ -109,6 +109,14 @@ var archAlias = map[string]string{
 	"mips64el": "mips64le", "mipsel": "mipsle",
 }
 
+// ArchOf is Go's name of an architecture that may go by another name.
+func ArchOf(name string) string {
+	if a, ok := archAlias[name]; ok {
+		return a
+	}
+	return name
+}
+
 var arches = map[string]bool{
 	"amd64": true, "386": true, "arm": true, "arm64": true, "ppc64": true, "ppc64le": true, "mips": true,
 	"mipsle": true, "mips64": true, "mips64le": true, "s390x": true, "rpi4": true,
