@@ -43,8 +43,8 @@ func (a *API) Router() *gin.Engine {
 		if k.Name == "preferences" { // shown as one map at /prefs
 			continue
 		}
-		v3.GET(of, a.open(a.list(k)))
-		v3.HEAD(of, a.open(a.count(k)))
+		v3.GET(of, a.wide(a.list(k)))
+		v3.HEAD(of, a.wide(a.count(k)))
 		if k.Name == "jobs" {
 			v3.POST(of, a.open(a.nextJob))
 		} else {
@@ -67,9 +67,9 @@ func (a *API) Router() *gin.Engine {
 		if k.Name == "jobs" {
 			actions = one + "/plugin_actions"
 		}
-		v3.GET(actions, a.open(a.actions(k)))
-		v3.GET(actions+"/:action", a.open(a.action(k)))
-		v3.POST(actions+"/:action", a.open(a.runAction(k)))
+		v3.GET(actions, a.wide(a.actions(k)))
+		v3.GET(actions+"/:action", a.wide(a.action(k)))
+		v3.POST(actions+"/:action", a.wide(a.runAction(k)))
 
 		if _, ok := k.New().(models.ParamHolder); ok {
 			v3.GET(one+"/params", a.open(a.getParams(k)))
@@ -93,7 +93,7 @@ func (a *API) Router() *gin.Engine {
 	v3.HEAD("/jobs/:id/log", a.open(a.jobLog))
 	v3.PUT("/jobs/:id/log", a.limited(logLimit, a.appendJobLog))
 
-	v3.GET("/contents", a.open(a.listContents))
+	v3.GET("/contents", a.wide(a.listContents))
 	v3.POST("/contents", a.limited(packLimit, a.createContent))
 	v3.GET("/contents/:id", a.open(a.getContent))
 	v3.PUT("/contents/:id", a.limited(packLimit, a.putContent))
@@ -102,11 +102,11 @@ func (a *API) Router() *gin.Engine {
 	v3.GET("/prefs", a.open(a.getPrefs))
 	v3.POST("/prefs", a.open(a.setPrefs))
 
-	v3.GET("/info", a.open(a.info))
-	v3.GET("/objects", a.open(a.objectTypes))
-	v3.GET("/indexes", a.open(a.indexes))
-	v3.GET("/indexes/:type", a.open(a.indexesOf))
-	v3.GET("/indexes/:type/*key", a.open(a.index))
+	v3.GET("/info", a.wide(a.info))
+	v3.GET("/objects", a.wide(a.objectTypes))
+	v3.GET("/indexes", a.wide(a.indexes))
+	v3.GET("/indexes/:type", a.wide(a.indexesOf))
+	v3.GET("/indexes/:type/*key", a.wide(a.index))
 	v3.POST("/events", a.open(a.postEvent))
 	v3.GET("/ws", a.socket)
 	return g

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -14,15 +15,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// defaultTTL is the life of a token for which none was asked.
-const defaultTTL = time.Hour
-
 func (r *request) ttl() (time.Duration, error) {
-	text := r.query.Get("ttl")
-	if text == "" {
-		return defaultTTL, nil
-	}
-	return auth.ParseTTL(text)
+	return auth.ParseTTL(r.query.Get("ttl"))
 }
 
 func (a *API) userToken(r *request) (int, any, error) {
@@ -34,7 +28,7 @@ func (a *API) userToken(r *request) (int, any, error) {
 	}
 	ttl, err := r.ttl()
 	if err != nil {
-		return 0, nil, models.Problem(models.BadRequest, "users", r.id(), err.Error())
+		return 0, nil, named(err, "users", r.id())
 	}
 	ask := auth.Request{TTL: ttl, Scope: r.query.Get("scope"), Action: r.query.Get("action"), Specific: r.query.Get("specific")}
 	if roles := r.query.Get("roles"); roles != "" {
@@ -42,6 +36,17 @@ func (a *API) userToken(r *request) (int, any, error) {
 	}
 	token, err := a.Auth.UserToken(r.who, r.id(), ask)
 	return a.tokenAnswer(r, token, err)
+}
+
+// named says which object an error from below is about.
+func named(err error, kind, key string) error {
+	var e *models.Error
+	if !errors.As(err, &e) || e.Model != "" {
+		return err
+	}
+	out := *e
+	out.Model, out.Key = kind, key
+	return &out
 }
 
 func (a *API) machineToken(r *request) (int, any, error) {
@@ -54,7 +59,7 @@ func (a *API) machineToken(r *request) (int, any, error) {
 	}
 	ttl, err := r.ttl()
 	if err != nil {
-		return 0, nil, models.Problem(models.BadRequest, "machines", r.id(), err.Error())
+		return 0, nil, named(err, "machines", r.id())
 	}
 	token, err := a.Auth.MachineToken(r.who, e.Object.Key(), ttl)
 	return a.tokenAnswer(r, token, err)
@@ -125,6 +130,10 @@ func (a *API) socket(c *gin.Context) {
 	who, err := a.identify(c)
 	if err != nil {
 		a.fail(c, err)
+		return
+	}
+	if strings.HasPrefix(who.Name, "profile:") {
+		a.fail(c, models.Problem(models.Forbidden, "", "", "the token is for one profile only").Typed("AUTH"))
 		return
 	}
 	c.Set(principalKey, who.Name)

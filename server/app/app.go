@@ -46,7 +46,7 @@ type App struct {
 	hub     *events.Hub
 	jobs    *workflow.Jobs
 	api     *api.API
-	cert    *auth.CertificateSource
+	cert    *auth.KeyPair
 
 	servers   []*http.Server
 	listeners []net.Listener
@@ -241,7 +241,7 @@ func (a *App) serve(flag string, port int, secure bool, h http.Handler) (int, er
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	if secure {
-		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.cert.Get, NextProtos: []string{"http/1.1"}})
+		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.cert.GetCertificate, NextProtos: []string{"http/1.1"}})
 	}
 	a.servers, a.listeners = append(a.servers, s), append(a.listeners, l)
 	return port, nil

@@ -51,10 +51,8 @@ func (s source) Pref(name string) string { return prefs.Get(s.objects.View(), na
 // tokens are those that templates ask for.
 type tokens struct{ auth *auth.Auth }
 
-var granter = auth.Principal{Name: objects.System.Name, Claims: objects.System.Claims}
-
 func (t tokens) Machine(uuid string, ttl time.Duration) (string, error) {
-	return t.auth.MachineToken(granter, uuid, ttl)
+	return t.auth.MachineToken(auth.System(), uuid, ttl)
 }
 func (t tokens) Profile(name string, ttl time.Duration) (string, error) {
 	return t.auth.ProfileToken(name, ttl)

@@ -1,0 +1,79 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func load(t *testing.T, args, environ []string) (Config, error) {
+	t.Helper()
+	flags := FlagSet(Flags())
+	if err := flags.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return Load(flags, environ)
+}
+
+func TestFlagsWinOverEnvironmentAndThatOverTheFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "drp.yaml")
+	if err := os.WriteFile(file, []byte("api-port: 1\nstatic-port: 2\nlog-level: warn\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := load(t, []string{"--config", file, "--api-port", "10"}, []string{"RS_STATIC_PORT=20", "RS_API_PORT=30", "RS_ENDPOINT=https://x", "PATH=/bin"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.APIPort != 10 || c.StaticPort != 20 || c.LogLevel != "warn" || c.StaticSecurePort != 8090 || c.SecurePortChosen {
+		t.Errorf("got %+v", c)
+	}
+	c, err = load(t, nil, []string{"RS_CONFIG=" + file, "RS_STATIC_SECURE_PORT=5"})
+	if err != nil || c.APIPort != 1 || c.StaticSecurePort != 5 || !c.SecurePortChosen {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+func TestEveryFlagHasHelpAndReachesTheConfiguration(t *testing.T) {
+	usage := Usage(Flags())
+	for name, value := range map[string]string{
+		"base-root": "/x", "api-port": "1", "static-port": "2", "static-secure-port": "3", "listen": "127.0.0.2", "static-ip": "127.0.0.3",
+		"drp-id": "me", "password": "p", "log-level": "debug", "log-format": "json",
+	} {
+		if !strings.Contains(usage, "--"+name) {
+			t.Errorf("--%s is missing from the help", name)
+		}
+		c, err := load(t, []string{"--" + name, value}, nil)
+		if err != nil {
+			t.Errorf("--%s %s: %v", name, value, err)
+		}
+		def, err := load(t, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c == def {
+			t.Errorf("--%s changes nothing", name)
+		}
+	}
+}
+
+func TestNonsenseIsRefusedByName(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(bad, []byte("api-prot: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, c := range map[string]struct{ args, env []string }{
+		"--api-port":    {[]string{"--api-port", "70000"}, nil},
+		"--static-port": {nil, []string{"RS_STATIC_PORT=many"}},
+		"--listen":      {[]string{"--listen", "everywhere"}, nil},
+		"--tls-key":     {[]string{"--tls-cert", "x"}, nil},
+		"--log-level":   {[]string{"--log-level", "loud"}, nil},
+		"--log-format":  {[]string{"--log-format", "xml"}, nil},
+		"api-prot":      {[]string{"--config", bad}, nil},
+		"missing.yaml":  {[]string{"--config", "/nowhere/missing.yaml"}, nil},
+	} {
+		if _, err := load(t, c.args, c.env); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v %v: got %v, want an error that names %s", c.args, c.env, err, want)
+		}
+	}
+}
