@@ -1,0 +1,222 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"drp/server/store"
+)
+
+// Load yields every record of one snapshot; see store.Engine. Commits go on meanwhile.
+func (e *Engine) Load(ctx context.Context, fn func(store.Record) error) (uint64, error) {
+	var rev uint64
+	var stop error // what fn said
+	err := e.snapshot(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		if rev, _, err = newest(ctx, tx); err != nil {
+			return err
+		}
+		const records = `SELECT kind, id, rev, raw FROM records ORDER BY kind, id`
+		return e.each(ctx, tx, records, nil, func(scan func(...any) error) (bool, error) {
+			r := store.Record{}
+			if err := scan(&r.Kind, &r.ID, &r.Rev, &r.Raw); err != nil {
+				return false, err
+			}
+			if r.Raw == nil {
+				r.Raw = []byte{}
+			}
+			stop = fn(r)
+			return stop == nil, nil
+		})
+	})
+	switch {
+	case stop != nil:
+		return 0, stop
+	case err != nil:
+		return 0, e.reason(ctx, "load", err)
+	}
+	return rev, nil
+}
+
+// History yields the changes above from; see store.Engine. They come from one snapshot, so that
+// neither commits nor a compaction meanwhile change what is yielded; a reader that dwells
+// between two of them keeps the write-ahead log from being reused. Raw and Reads are not kept.
+func (e *Engine) History(ctx context.Context, from uint64) iter.Seq2[store.Change, error] {
+	to := e.newest.Load()
+	return func(yield func(store.Change, error) bool) {
+		more := true
+		err := e.snapshot(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			if _, compacted, err := newest(ctx, tx); err != nil {
+				return err
+			} else if from < compacted && from < to {
+				return store.ErrCompacted
+			}
+			return e.changes(ctx, tx, min(from, to), to, func(c store.Change) bool {
+				more = yield(c, nil)
+				return more
+			})
+		})
+		if err != nil && more {
+			yield(store.Change{}, e.reason(ctx, "read history", err))
+		}
+	}
+}
+
+// changes gathers the rows of history into changes, and makes sure that none is missing.
+func (e *Engine) changes(ctx context.Context, tx *sql.Tx, from, to uint64, yield func(store.Change) bool) error {
+	const rows = `SELECT rev, time, who, kind, id, action, prev, patch FROM history
+		WHERE rev > ? AND rev <= ? ORDER BY rev, n`
+	var c store.Change // the one being gathered
+	last, more := from, true
+	err := e.each(ctx, tx, rows, []any{from, to}, func(scan func(...any) error) (bool, error) {
+		var rev uint64
+		var at, who string
+		var w store.Write
+		if err := scan(&rev, &at, &who, &w.Kind, &w.ID, &w.Action, &w.Prev, &w.Patch); err != nil {
+			return false, err
+		}
+		if rev != c.Rev {
+			if c.Rev != 0 {
+				if more = yield(c); !more {
+					return false, nil
+				}
+			}
+			if rev != last+1 {
+				return false, fmt.Errorf("damaged: revision %d is missing", last+1)
+			}
+			t, err := parseTime(at)
+			if err != nil {
+				return false, fmt.Errorf("damaged: time of revision %d: %w", rev, err)
+			}
+			c, last = store.Change{Rev: rev, Time: t, Who: who}, rev
+		}
+		c.Writes = append(c.Writes, w)
+		return true, nil
+	})
+	if err != nil || !more {
+		return err
+	}
+	if err := e.usable(ctx); err != nil {
+		return err
+	}
+	if c.Rev != 0 && !yield(c) {
+		return nil
+	}
+	if last != to {
+		return fmt.Errorf("damaged: revision %d is missing", last+1)
+	}
+	return nil
+}
+
+// Backup writes a consistent copy to a new file, private to its owner, which Open can open. The
+// copy is durable when it returns; when it fails there is no file.
+func (e *Engine) Backup(ctx context.Context, path string) error {
+	if err := e.usable(ctx); err != nil {
+		return err
+	}
+	if err := e.backup(ctx, path); err != nil {
+		return e.reason(ctx, "backup to "+path, err)
+	}
+	return nil
+}
+
+// backup reserves the name and copies beside it, so that a half copy never has that name.
+func (e *Engine) backup(ctx context.Context, path string) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(path)
+		}
+	}()
+	f.Close()
+	part, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*") // with mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		part.Close()
+		if err != nil {
+			os.Remove(part.Name())
+		}
+	}()
+	within, cancel := e.within(ctx)
+	defer cancel()
+	if _, err := e.readers.ExecContext(within, "VACUUM INTO ?", part.Name()); err != nil {
+		return err
+	}
+	if err := part.Sync(); err != nil { // VACUUM INTO leaves that to its caller
+		return err
+	}
+	if err := os.Rename(part.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(path)
+}
+
+// snapshot calls fn with a transaction that sees one state of the store. It ends early when the
+// engine closes.
+func (e *Engine) snapshot(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	if err := e.usable(ctx); err != nil {
+		return err
+	}
+	within, cancel := e.within(ctx)
+	defer cancel()
+	tx, err := e.readers.BeginTx(within, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	// There is nothing to undo; it fails only where the end of the context came first.
+	defer func() { _ = tx.Rollback() }()
+	return fn(within, tx)
+}
+
+// within is a context that ends with the engine too.
+func (e *Engine) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	within, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(e.closing, cancel)
+	return within, func() { stop(); cancel() }
+}
+
+// reason says why a read ended: the caller no longer wants it, the engine closes, or err.
+func (e *Engine) reason(ctx context.Context, doing string, err error) error {
+	switch {
+	case errors.Is(err, store.ErrCompacted):
+		return err
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case e.closing.Err() != nil:
+		err = store.ErrClosed
+	}
+	return fmt.Errorf("%s of %s: %w", doing, e.path, err)
+}
+
+// newest tells the revision of a snapshot and that up to which its history is gone.
+func newest(ctx context.Context, tx *sql.Tx) (rev, compacted uint64, err error) {
+	err = tx.QueryRowContext(ctx, newestSQL).Scan(&rev, &compacted)
+	return rev, compacted, err
+}
+
+// each calls fn for every row, until fn no longer wants more or the caller or the engine ends.
+func (e *Engine) each(ctx context.Context, tx *sql.Tx, query string, args []any, fn func(scan func(...any) error) (bool, error)) error {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := e.usable(ctx); err != nil {
+			return err
+		}
+		if more, err := fn(rows.Scan); err != nil || !more {
+			return err
+		}
+	}
+	return rows.Err()
+}
