@@ -15,7 +15,8 @@ func task(tx *objects.Tx, c *objects.Change) error {
 	if !ok {
 		return nil
 	}
-	if c.Old == nil && t.Meta[models.FeatureFlags] == "" {
+	given := c.Old == nil || t.ReadOnly // a content pack gives its tasks anew each time
+	if given && t.Meta[models.FeatureFlags] == "" {
 		t.Meta[models.FeatureFlags] = "sane-exit-codes"
 	}
 	circles := Cycles(t.Name, func(name string) []string {

@@ -1,0 +1,606 @@
+package content
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"drp/models"
+	"drp/server/objects"
+	"drp/server/params"
+	"drp/server/store/sqlite"
+	"drp/server/workflow"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var features = []string{"sane-exit-codes", "api-v3"}
+
+// server is the objects and packs of a server whose data is in a folder.
+type server struct {
+	*Service
+	ctx context.Context // of one who may do everything
+}
+
+func start(t *testing.T, dir string) *server {
+	t.Helper()
+	engine, err := sqlite.Open(t.Context(), filepath.Join(dir, "drp.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, err := Core()
+	if err != nil {
+		t.Fatal(err)
+	}
+	objs, err := objects.New(engine, append(Basic("v4.8.0"), core.Objects...), time.Now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	params.Register(objs)
+	workflow.Register(objs)
+	if err := objs.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		objs.Close()
+		if err := engine.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &server{New(objs, features, "v4.8.0", core), objects.WithActor(context.Background(), objects.System)}
+}
+
+func (s *server) mustCreate(t *testing.T, o models.Object) {
+	t.Helper()
+	if _, err := s.objects.Create(s.ctx, o, false); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *server) mustUpload(t *testing.T, text string) *models.ContentSummary {
+	t.Helper()
+	pack := packOf(t, text)
+	sum, err := s.Create(s.ctx, pack, false)
+	if models.ClassOf(err) == models.Conflict {
+		sum, err = s.Replace(s.ctx, pack.Meta.Name, pack, false)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+func packOf(t *testing.T, text string) *models.Content {
+	t.Helper()
+	pack, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pack
+}
+
+// state is every object by kind and key, as clients see it.
+func (s *server) state() map[string]string {
+	m := map[string]string{}
+	for _, k := range models.Kinds {
+		for e := range s.objects.View().All(k.Name) {
+			m[k.Name+"/"+e.Object.Key()] = string(e.Raw)
+		}
+	}
+	return m
+}
+
+func (s *server) object(t *testing.T, kind, key string) models.Object {
+	t.Helper()
+	e, ok := s.objects.View().Get(kind, key)
+	if !ok {
+		t.Fatalf("%s/%s is not there", kind, key)
+	}
+	return e.Object
+}
+
+const first = `
+meta: {Name: first, Version: v1.2.3}
+sections:
+  params:
+    p/one: {Name: p/one, Schema: {type: integer, default: 3}}
+  templates:
+    one.tmpl: {ID: one.tmpl, Contents: "echo one"}
+  profiles:
+    prof: {name: prof, PARAMS: {p/one: 5}}
+  tasks:
+    base: {Name: base, Templates: [{Name: a, ID: one.tmpl}]}
+    above: {Name: above, Prerequisites: [base], Templates: [{Name: a, Contents: "true"}]}
+  stages:
+    st: {Name: st, Tasks: [above], Profiles: [prof]}
+  workflows:
+    wf: {Stages: [st, none]}
+  bootenvs:
+    env: {Name: env, OnlyUnknown: false}
+  roles:
+    reader: {Name: reader, Claims: [{scope: machines, action: get, specific: "*"}]}
+`
+
+func TestObjectsOfAPackAreReadOnlyAndNameIt(t *testing.T) {
+	s := start(t, t.TempDir())
+	sum := s.mustUpload(t, first)
+	want := map[string]int{"params": 1, "templates": 1, "profiles": 1, "tasks": 2, "stages": 1, "workflows": 1, "bootenvs": 1, "roles": 1}
+	if diff := cmp.Diff(want, sum.Counts); diff != "" {
+		t.Error(diff)
+	}
+	if sum.Meta.Type != "dynamic" || sum.Meta.Writable || sum.Meta.Overwritable || len(sum.Warnings) > 0 {
+		t.Errorf("summary: %+v", sum)
+	}
+	for _, id := range []string{"params/p/one", "templates/one.tmpl", "profiles/prof", "tasks/above", "stages/st", "workflows/wf", "bootenvs/env", "roles/reader"} {
+		kind, key, _ := strings.Cut(id, "/")
+		b := s.object(t, kind, key).Base()
+		if !b.ReadOnly || b.Bundle != "first" || !b.Available {
+			t.Errorf("%s: %+v", id, b)
+		}
+		if _, err := s.objects.Delete(s.ctx, kind, key); models.ClassOf(err) != models.Forbidden {
+			t.Errorf("%s can be deleted: %v", id, err)
+		}
+		o := models.Clone(s.object(t, kind, key))
+		if _, err := s.objects.Create(s.ctx, o, false); models.ClassOf(err) != models.Conflict {
+			t.Errorf("%s can be created again: %v", id, err)
+		}
+	}
+}
+
+func TestPacksSurviveARestart(t *testing.T) {
+	dir := t.TempDir()
+	var was map[string]string
+	var list []models.ContentSummary
+	t.Run("before", func(t *testing.T) {
+		s := start(t, dir)
+		s.mustUpload(t, first)
+		was = s.state()
+		list, _ = s.List(s.ctx)
+	})
+	s := start(t, dir)
+	if diff := cmp.Diff(was, s.state()); diff != "" {
+		t.Error(diff)
+	}
+	now, err := s.List(s.ctx)
+	if diff := cmp.Diff(list, now); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
+func TestDestroyTakesEverythingBack(t *testing.T) {
+	s := start(t, t.TempDir())
+	s.mustCreate(t, &models.Profile{Name: "mine"})
+	was := s.state()
+	s.mustUpload(t, first)
+	if err := s.Destroy(s.ctx, "first"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(was, s.state()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What a replacement leaves must not depend on what was there before.
+func TestReplaceEqualsAFreshUpload(t *testing.T) {
+	second := strings.NewReplacer("v1.2.3", "v2", "above: {Name: above, Prerequisites: [base]", "above: {Name: above, Prerequisites: [other]",
+		"base: {Name: base", "other: {Name: other", "5}", "7}", "reader", "writer").Replace(first)
+	fresh := start(t, t.TempDir())
+	fresh.mustUpload(t, second)
+	s := start(t, t.TempDir())
+	s.mustUpload(t, first)
+	rev := s.objects.View().Rev
+	s.mustUpload(t, second)
+	if diff := cmp.Diff(fresh.state(), s.state()); diff != "" {
+		t.Error(diff)
+	}
+	if got := s.objects.View().Rev; got != rev+1 {
+		t.Errorf("the replacement took %d revisions; want one", got-rev)
+	}
+	s.mustUpload(t, second)
+	if got := s.objects.View().Rev; got != rev+1 {
+		t.Errorf("the same pack again makes %d revisions; want none", got-rev-1)
+	}
+}
+
+func TestShownPackCanBeUploadedAgain(t *testing.T) {
+	s := start(t, t.TempDir())
+	s.mustUpload(t, first)
+	for _, name := range []string{"first", "drp-core", basicStore} {
+		shown, err := s.Show(s.ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(shown.Sections) == 0 {
+			t.Errorf("%s shows nothing", name)
+		}
+		other := start(t, t.TempDir())
+		copied := *shown
+		copied.Meta.Name = "copy"
+		if _, err := other.Create(other.ctx, &copied, false); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		again, err := other.Show(other.ctx, "copy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := strings.ReplaceAll(text(t, shown.Sections), `"Bundle":"`+name+`"`, `"Bundle":"copy"`)
+		if got := text(t, again.Sections); got != want {
+			t.Error(cmp.Diff(want, got))
+		}
+	}
+}
+
+func text(t *testing.T, v any) string {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// Each of these is refused, with words that say where the fault is, and nothing has changed.
+func TestRefusedUploadChangesNothing(t *testing.T) {
+	sections := func(s string) string { return "meta: {Name: bad}\nsections: " + s }
+	cases := []struct {
+		name, pack string
+		want       []string
+	}{
+		{"no name", `{"meta":{}}`, []string{"Store at content- has no Name metadata"}},
+		{"odd name", `{"meta":{"Name":"a/b"}}`, []string{"Invalid Name"}},
+		{"feature", `{"meta":{"Name":"bad","RequiredFeatures":"api-v3, missing-feature"}}`,
+			[]string{"Content layer bad requires feature missing-feature, but dr-provision does not provide it"}},
+		{"prerequisite", `{"meta":{"Name":"bad","Prerequisites":"foo"}}`,
+			[]string{"Layer bad has foo as a prerequisite, but foo does not exist!"}},
+		{"version", `{"meta":{"Name":"bad","Prerequisites":"BasicStore: >= 99"}}`, []string{"Layer bad prerequisite test on BasicStore failed"}},
+		{"own version", `{"meta":{"Name":"bad","Version":"1.2.foo"}}`, []string{"Layer bad: invalid version 1.2.foo"}},
+		{"constraint", `{"meta":{"Name":"bad","Prerequisites":"BasicStore: >=3.12.foo"}}`, []string{"Layer bad: error parsing prerequisites BasicStore: >=3.12.foo"}},
+		{"kind", sections(`{gadgets: {g: {}}}`), []string{"Content layer bad has the section gadgets"}},
+		{"state", sections(`{machines: {m: {Name: mm}}}`), []string{"section machines"}},
+		{"type", sections(`{profiles: {p1: {Name: p1, Params: 5}}}`),
+			[]string{"Store profiles item p1 failed to load from layer content-bad: error unmarshaling JSON", "Try manually replacing content layer bad"}},
+		{"key", sections(`{profiles: {p1: {Name: p2}}}`), []string{"Store profiles item p1 failed to load from layer content-bad: it calls itself p2"}},
+		{"two faults", sections(`{tasks: {x: {}}, profiles: {"9": {}}}`), []string{"profiles item 9", "tasks item x"}},
+		{"validation", sections(`{tasks: {tt: {Templates: [{Name: a}]}}}`), []string{"Store tasks item tt", "must have either an ID"}},
+		{"schema", sections(`{params: {pp: {Schema: {type: string, default: 5}}}}`), []string{"Store params item pp", "default"}},
+		{"value", sections(`{params: {pp: {Schema: {type: string}}}, profiles: {prof2: {Params: {pp: 5}}}}`), []string{"Store profiles item prof2", "Key 'pp'"}},
+		{"cycle", sections(`{tasks: {t1: {Prerequisites: [t2]}, t2: {Prerequisites: [t1]}}}`), []string{"Store tasks item t", "depends on itself!"}},
+		{"missing task", sections(`{tasks: {t1: {Prerequisites: [f1]}}}`), []string{"Failed to load backing objects from cache", "Task t1 missing prerequisite f1"}},
+		{"missing template", sections(`{bootenvs: {be: {Templates: [{Name: a, Path: a, ID: gone.tmpl}]}}}`),
+			[]string{"Failed to load backing objects from cache", "be: Templates[0]: No common template for gone.tmpl"}},
+		{"writable twin", sections(`{profiles: {fine: {}, mine: {}}}`), []string{"profiles:mine in layer dynamic-bad would override layer writable-BackingStore"}},
+		{"other pack's", sections(`{tasks: {above: {}}}`), []string{"tasks:above in layer dynamic-bad would override layer dynamic-first"}},
+	}
+	s := start(t, t.TempDir())
+	s.mustUpload(t, first)
+	s.mustCreate(t, &models.Profile{Name: "mine"})
+	was, rev := s.state(), s.objects.View().Rev
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := s.Create(s.ctx, packOf(t, c.pack), false)
+			if err == nil {
+				t.Fatal("it was accepted")
+			}
+			if class := models.ClassOf(err); class != models.Invalid {
+				t.Errorf("class %v; want Invalid", class)
+			}
+			for _, w := range c.want {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("got  %v\nwant %s", err, w)
+				}
+			}
+			if got := s.objects.View().Rev; got != rev {
+				t.Errorf("%d revisions were made", got-rev)
+			}
+			if diff := cmp.Diff(was, s.state()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestReplaceWritableDropsTheWritableTwin(t *testing.T) {
+	s := start(t, t.TempDir())
+	s.mustCreate(t, &models.Profile{Name: "prof", Description: "mine"})
+	s.mustCreate(t, &models.Machine{Name: "mach", Profiles: []string{"prof"}})
+	if _, err := s.Create(s.ctx, packOf(t, first), true); err != nil {
+		t.Fatal(err)
+	}
+	if p := s.object(t, "profiles", "prof").(*models.Profile); p.Bundle != "first" || p.Description != "" {
+		t.Errorf("profile: %+v", p)
+	}
+}
+
+func TestPacksMayOverrideWhatComesWithTheServer(t *testing.T) {
+	s := start(t, t.TempDir())
+	was := s.state()
+	s.mustUpload(t, `{"meta":{"Name":"over"},"sections":{"stages":{"none":{"Description":"ours"}},"templates":{"setup.tmpl":{"Contents":"x"}}}}`)
+	if d := s.object(t, "stages", "none").(*models.Stage).Description; d != "ours" {
+		t.Errorf("description %q", d)
+	}
+	if err := s.Destroy(s.ctx, "over"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(was, s.state()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWarningsTellWhatTheChangeBroke(t *testing.T) {
+	s := start(t, t.TempDir())
+	s.mustUpload(t, first)
+	s.mustCreate(t, &models.Machine{Name: "mach", Profiles: []string{"prof"}})
+	without := strings.ReplaceAll(strings.ReplaceAll(first, "    prof: {name: prof, PARAMS: {p/one: 5}}\n", "    else: {Name: else}\n"), ", Profiles: [prof]", "")
+	sum := s.mustUpload(t, without)
+	if len(sum.Warnings) != 1 || !strings.Contains(sum.Warnings[0], "Profile prof (at 0) does not exist") {
+		t.Errorf("warnings %q", sum.Warnings)
+	}
+	if again := s.mustUpload(t, strings.Replace(without, "v1.2.3", "v1.2.4", 1)); len(again.Warnings) != 0 {
+		t.Errorf("old problems warned of again: %q", again.Warnings)
+	}
+	s.mustUpload(t, first)
+	for e := range s.objects.View().All("machines") {
+		if !e.Object.Base().Available {
+			t.Errorf("the machine is not available again: %v", e.Object.Base().Errors)
+		}
+	}
+}
+
+func TestPrerequisites(t *testing.T) {
+	cases := []struct {
+		need string
+		have map[string]string
+		ok   bool
+	}{
+		{"", nil, true},
+		{"a", map[string]string{"a": ""}, true},
+		{"a, b", map[string]string{"a": ""}, false},
+		{"a, b", map[string]string{"a": "", "b": "v9"}, true},
+		{"a: >=1.2.3", map[string]string{"a": "v1.2.3"}, true},
+		{"a: >=1.2.3", map[string]string{"a": "v1.2.3-alpha-7"}, true},
+		{"a: >=1.2.3", map[string]string{"a": "1.2.2"}, false},
+		{"a: >=0.0.0", map[string]string{"a": ""}, true},
+		{"a: >0.0.0", map[string]string{"a": ""}, false},
+		{"a: >1.0.0 <2.0.0", map[string]string{"a": "1.5"}, true},
+		{"a: >1.0.0 <2.0.0", map[string]string{"a": "2.5"}, false},
+		{"a: <1.0.0 || >2.0.0", map[string]string{"a": "2.5"}, true},
+		{"a: <1.0.0 || >2.0.0", map[string]string{"a": "1.5"}, false},
+		{"a: 3.12.x", map[string]string{"a": "v3.12.7"}, true},
+		{"a: 3.12.x", map[string]string{"a": "v3.13.0"}, false},
+		{"a: ==1.0.0", map[string]string{"a": "1.0.0"}, true},
+		{"a: =1.0.0", map[string]string{"a": "1.0.1"}, false},
+		{"a: !=1.0.0", map[string]string{"a": "1.0.0"}, false},
+		{"a: !1.0.0", map[string]string{"a": "1.0.0"}, false},
+		{"a: !1.0.0", map[string]string{"a": "1.0.1"}, true},
+		{"a: nonsense", map[string]string{"a": "1.0.1"}, false},
+		{"a: >1", map[string]string{"a": "rubbish"}, false},
+	}
+	for _, c := range cases {
+		bad := unmet(models.ContentMeta{Name: "me", Prerequisites: c.need}, c.have)
+		if (len(bad) == 0) != c.ok {
+			t.Errorf("%q with %v: %q", c.need, c.have, bad)
+		}
+	}
+}
+
+func TestAPackThatOthersNeedStays(t *testing.T) {
+	s := start(t, t.TempDir())
+	s.mustUpload(t, `{"meta":{"Name":"low","Version":"v2.0.0"}}`)
+	s.mustUpload(t, `{"meta":{"Name":"high","Prerequisites":"low: >=2.0.0"}}`)
+	if err := s.Destroy(s.ctx, "low"); err == nil || !strings.Contains(err.Error(), "Layer high has low as a prerequisite") {
+		t.Errorf("destroyed: %v", err)
+	}
+	if _, err := s.Replace(s.ctx, "low", packOf(t, `{"meta":{"Name":"low","Version":"v1.9.0"}}`), false); err == nil ||
+		!strings.Contains(err.Error(), "Layer high prerequisite test on low failed") {
+		t.Errorf("replaced: %v", err)
+	}
+	for _, name := range []string{"high", "low"} {
+		if err := s.Destroy(s.ctx, name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestEachVerbNeedsItsClaim(t *testing.T) {
+	s := start(t, t.TempDir())
+	s.mustUpload(t, `{"meta":{"Name":"there"}}`)
+	pack := func(name string) *models.Content { return &models.Content{Meta: models.ContentMeta{Name: name}} }
+	verbs := []struct {
+		claims models.Claims // enough
+		do     func(ctx context.Context) error
+	}{
+		{models.Claims{{Scope: "contents", Action: "get", Specific: "there"}}, func(ctx context.Context) error { _, err := s.Show(ctx, "there"); return err }},
+		{models.Claims{{Scope: "contents", Action: "get,update", Specific: "there"}}, func(ctx context.Context) error {
+			_, err := s.Replace(ctx, "there", pack("there"), false)
+			return err
+		}},
+		{models.Claims{{Scope: "contents", Action: "create", Specific: "*"}}, func(ctx context.Context) error {
+			_, err := s.Create(ctx, pack("fresh"), false)
+			return err
+		}},
+		{models.Claims{{Scope: "contents", Action: "get,delete", Specific: "there"}}, func(ctx context.Context) error { return s.Destroy(ctx, "there") }},
+	}
+	for i, v := range verbs {
+		weak := models.Claims{{Scope: "contents", Action: "list", Specific: "*"}, {Scope: "profiles", Action: "*", Specific: "*"}}
+		err := v.do(objects.WithActor(t.Context(), objects.Actor{Name: "weak", Claims: weak}))
+		if c := models.ClassOf(err); err == nil || c != models.Forbidden && c != models.NotFound {
+			t.Errorf("verb %d without its claim: %v", i, err)
+		}
+		if err := v.do(objects.WithActor(t.Context(), objects.Actor{Name: "able", Claims: v.claims})); err != nil {
+			t.Errorf("verb %d with its claim: %v", i, err)
+		}
+	}
+	list, err := s.List(t.Context())
+	if err != nil || len(list) != 0 {
+		t.Errorf("nobody sees %v, %v", list, err)
+	}
+}
+
+func TestLayersOfTheServerStay(t *testing.T) {
+	s := start(t, t.TempDir())
+	for _, name := range []string{backingStore, basicStore, "drp-core"} {
+		pack := &models.Content{Meta: models.ContentMeta{Name: name}}
+		if _, err := s.Create(s.ctx, pack, false); models.ClassOf(err) != models.Conflict || !strings.Contains(err.Error(), "Content "+name+" already exists") {
+			t.Errorf("create %s: %v", name, err)
+		}
+		if _, err := s.Replace(s.ctx, name, pack, false); models.ClassOf(err) != models.Forbidden {
+			t.Errorf("replace %s: %v", name, err)
+		}
+		if err := s.Destroy(s.ctx, name); models.ClassOf(err) != models.Forbidden {
+			t.Errorf("destroy %s: %v", name, err)
+		}
+		if _, err := s.Show(s.ctx, name); err != nil {
+			t.Errorf("show %s: %v", name, err)
+		}
+	}
+	for _, err := range []error{
+		func() error { _, err := s.Show(s.ctx, "gone"); return err }(),
+		func() error {
+			_, err := s.Replace(s.ctx, "gone", packOf(t, `{"meta":{"Name":"gone"}}`), false)
+			return err
+		}(),
+		s.Destroy(s.ctx, "gone"),
+	} {
+		if models.ClassOf(err) != models.NotFound || !strings.Contains(err.Error(), "No such content store") {
+			t.Errorf("a pack that is not there: %v", err)
+		}
+	}
+}
+
+func TestListShowsTheLayersThatWinFirst(t *testing.T) {
+	s := start(t, t.TempDir())
+	s.mustUpload(t, first)
+	list, err := s.List(s.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, l := range list {
+		names = append(names, l.Meta.Type+" "+l.Meta.Name)
+		if l.Warnings == nil || l.Counts == nil {
+			t.Errorf("%s has a null member", l.Meta.Name)
+		}
+	}
+	want := []string{"writable BackingStore", "dynamic first", "default drp-core", "basic BasicStore"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Error(diff)
+	}
+	basics := map[string]int{"bootenvs": 2, "stages": 2, "roles": 1, "params": 1}
+	if diff := cmp.Diff(basics, list[3].Counts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheWritableLayerShowsOnlyWhatTheCallerMaySee(t *testing.T) {
+	s := start(t, t.TempDir())
+	s.mustCreate(t, &models.Profile{Name: "seen"})
+	s.mustCreate(t, &models.Profile{Name: "hidden"})
+	ctx := objects.WithActor(t.Context(), objects.Actor{Claims: models.Claims{
+		{Scope: "contents", Action: "get", Specific: "*"}, {Scope: "profiles", Action: "get", Specific: "seen"}}})
+	shown, err := s.Show(ctx, backingStore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := slices.Collect(maps.Keys(shown.Sections["profiles"])); len(got) != 1 || got[0] != "seen" {
+		t.Errorf("profiles shown: %v", got)
+	}
+}
+
+func TestParse(t *testing.T) {
+	want := text(t, packOf(t, `{"meta":{"Name":"x","Version":"v1"},"sections":{"profiles":{"pp":{"Params":{"num":12345678901234567}}}}}`))
+	for _, same := range []string{
+		"meta:\n  Name: x\n  Version: v1\nsections:\n  profiles:\n    pp:\n      Params: {num: 12345678901234567}\n",
+		`{"Meta":{"name":"x","VERSION":"v1"},"SECTIONS":{"profiles":{"pp":{"Params":{"num":12345678901234567}}}}}`,
+	} {
+		if got := text(t, packOf(t, same)); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	for _, bad := range []string{"", "null", "[asdgasdg]", "asdgasdg", "{asdgasdg", "meta: {Name: a, Name: b}", `{"meta":5}`} {
+		if _, err := Parse([]byte(bad)); models.ClassOf(err) != models.BadRequest {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestFromDir(t *testing.T) {
+	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
+	dir := fstest.MapFS{
+		"._Name.meta": file(" demo\n"), "._Version.meta": file("v1.0.0\n"), ".git/HEAD": file("x"),
+		"templates/a.sh.tmpl":   file("echo {{.Param \"x\"}}\n"),
+		"templates/b.yaml":      file("ID: b.tmpl\nContents: bb\n"),
+		"params/any.name.json":  file(`{"Name":"a/b"}`),
+		"profiles/deep/no.yaml": file("Name: ignored\n"),
+		"README.md":             file("not content"),
+	}
+	pack, err := FromDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &models.Content{Meta: models.ContentMeta{Name: "demo", Version: "v1.0.0"}, Sections: map[string]map[string]json.RawMessage{
+		"templates": {"a.sh.tmpl": []byte(`{"Contents":"echo {{.Param \"x\"}}\n","ID":"a.sh.tmpl"}`), "b.tmpl": []byte(`{"Contents":"bb","ID":"b.tmpl"}`)},
+		"params":    {"a/b": []byte(`{"Name":"a/b"}`)},
+		"profiles":  {},
+	}}
+	if got := text(t, pack); got != text(t, want) {
+		t.Errorf("got  %s\nwant %s", got, text(t, want))
+	}
+	for name, f := range map[string]*fstest.MapFile{
+		"._Colour.meta": file("x"), "gadgets/g.yaml": file("Name: gg\n"), "tasks/t.txt": file("Name: tt\n"),
+		"tasks/none.yaml": file("Description: nameless\n"), "params/again.yaml": file("Name: a/b\n"), "tasks/bad.yaml": file("{"),
+	} {
+		broken := maps.Clone(dir)
+		broken[name] = f
+		if _, err := FromDir(broken); err == nil || !strings.Contains(err.Error(), strings.Split(name, "/")[0]) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Uploads and other writes at the same moment leave the state of some order of them.
+func TestUploadsRaceWithoutHalves(t *testing.T) {
+	s := start(t, t.TempDir())
+	errs := make(chan error)
+	const n = 8
+	for i := range n {
+		go func() {
+			pack := fmt.Sprintf(`{"meta":{"Name":"p%d"},"sections":{"profiles":{"shared":{},"own%d":{}}}}`, i, i)
+			c, err := Parse([]byte(pack))
+			if err == nil {
+				_, err = s.Create(s.ctx, c, false)
+			}
+			errs <- err
+		}()
+	}
+	won := 0
+	for range n {
+		err := <-errs
+		if err == nil {
+			won++
+		} else if models.ClassOf(err) != models.Invalid {
+			t.Error(err)
+		}
+	}
+	winner := s.object(t, "profiles", "shared").Base().Bundle
+	if won != 1 || s.objects.View().Len("contents") != 1 || s.objects.View().Len("profiles") != 2 {
+		t.Errorf("%d packs hold the same key; the profile is that of %s; %v", won, winner, slices.Sorted(maps.Keys(s.state())))
+	}
+}
+
+func TestMessagesAreProblems(t *testing.T) {
+	s := start(t, t.TempDir())
+	_, err := s.Create(s.ctx, packOf(t, `{"meta":{"Name":"two"},"sections":{"tasks":{"xx":{"Templates":[{"Name":"a"}]},"yy":{"Templates":[{}]}}}}`), false)
+	var problem *models.Error
+	if !errors.As(err, &problem) || problem.Model != "contents" || problem.Key != "two" || len(problem.Messages) < 3 {
+		t.Errorf("got %#v", err)
+	}
+}

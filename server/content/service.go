@@ -1,0 +1,189 @@
+// Package content keeps the content packs of a server: objects of many kinds that are uploaded,
+// replaced and removed as one. What a pack brings are ordinary records, read-only and marked
+// with the pack's name; the pack itself is a record that describes it.
+//
+// The layers of content, the first to have an object wins: what callers create (BackingStore),
+// the packs, and what comes with the server. Packs never override each other or the writable
+// layer; any of them may override what comes with the server.
+package content
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"drp/models"
+	"drp/server/objects"
+)
+
+// Service lists, shows, and changes content packs.
+type Service struct {
+	objects  *objects.Service
+	features []string
+	embedded []Layer // what comes with the server, the one that wins first
+}
+
+// New makes a service. Features are those of the server, which packs may require; version is
+// that of its BasicStore. The embedded layers must be those the objects were given as base.
+func New(objs *objects.Service, features []string, version string, embedded ...Layer) *Service {
+	return &Service{objects: objs, features: features, embedded: append(slices.Clone(embedded), basic(version))}
+}
+
+// List is a summary of each layer that the caller may see, the one that wins first.
+func (s *Service) List(ctx context.Context) ([]models.ContentSummary, error) {
+	v, actor := s.objects.View(), objects.ActorOf(ctx)
+	all := actor.May("contents", "list", "")
+	counts := packCounts(v)
+	list := []models.ContentSummary{}
+	add := func(meta models.ContentMeta, counts map[string]int) {
+		if all || actor.May("contents", "get", meta.Name) {
+			list = append(list, models.ContentSummary{Meta: meta, Counts: counts, Warnings: []string{}})
+		}
+	}
+	add(writableMeta, writableCounts(v))
+	for p := range objects.All[*models.Pack](v) {
+		add(p.ContentMeta, nonNil(counts[p.Name]))
+	}
+	for _, l := range s.embedded {
+		add(l.Meta, count(l.Objects))
+	}
+	return list, nil
+}
+
+var writableMeta = models.ContentMeta{
+	Name: backingStore, Version: "0.0.0", Type: "writable", Writable: true, Description: "Writable backing store",
+}
+
+// Show is a layer with all of its objects. Those of the writable layer that the caller may not
+// see are left out.
+func (s *Service) Show(ctx context.Context, name string) (*models.Content, error) {
+	v, actor := s.objects.View(), objects.ActorOf(ctx)
+	if !actor.May("contents", "get", name) {
+		return nil, missing(name)
+	}
+	if name == backingStore {
+		return s.writable(v, actor)
+	}
+	for _, l := range s.embedded {
+		if l.Meta.Name == name {
+			return export(l.Meta, l.Objects)
+		}
+	}
+	p, ok := objects.Get[*models.Pack](v, name)
+	if !ok {
+		return nil, missing(name)
+	}
+	var list []models.Object
+	for _, kind := range order {
+		for e := range v.All(kind) {
+			if ofPack(e, name) {
+				list = append(list, e.Object)
+			}
+		}
+	}
+	return export(p.ContentMeta, list)
+}
+
+func (s *Service) writable(v *objects.View, actor objects.Actor) (*models.Content, error) {
+	c := &models.Content{Meta: writableMeta, Sections: map[string]map[string]json.RawMessage{}}
+	for _, k := range models.Kinds {
+		if k.Internal {
+			continue
+		}
+		section := map[string]json.RawMessage{}
+		for e := range v.All(k.Name) {
+			if !e.Object.Base().ReadOnly && actor.Visible(e.Object) {
+				section[e.Object.Key()] = e.Raw
+			}
+		}
+		c.Sections[k.Name] = section
+	}
+	return c, nil
+}
+
+// export writes objects as a pack. What only a server sets is as in a pack that was never
+// loaded; Bundle still names the pack.
+func export(meta models.ContentMeta, list []models.Object) (*models.Content, error) {
+	c := &models.Content{Meta: meta, Sections: map[string]map[string]json.RawMessage{}}
+	for _, o := range list {
+		o = models.Clone(o)
+		b := o.Base()
+		b.Validated, b.Available, b.ReadOnly, b.Errors = false, false, false, []string{}
+		raw, err := models.Marshal(o)
+		if err != nil {
+			return nil, err
+		}
+		if c.Sections[o.Kind()] == nil {
+			c.Sections[o.Kind()] = map[string]json.RawMessage{}
+		}
+		c.Sections[o.Kind()][o.Key()] = raw
+	}
+	return c, nil
+}
+
+// ofPack tells whether an object came with an uploaded pack.
+func ofPack(e *objects.Entry, name string) bool {
+	b := e.Object.Base()
+	return b.ReadOnly && b.Bundle == name && e.Object.Kind() != "contents"
+}
+
+func missing(name string) error {
+	return models.Problem(models.NotFound, "contents", name, "No such content store")
+}
+
+func count(list []models.Object) map[string]int {
+	n := map[string]int{}
+	for _, o := range list {
+		n[o.Kind()]++
+	}
+	return n
+}
+
+// packCounts is the number of objects by pack and kind.
+func packCounts(r objects.Reader) map[string]map[string]int {
+	n := map[string]map[string]int{}
+	for _, kind := range order {
+		for e := range r.All(kind) {
+			b := e.Object.Base()
+			if !b.ReadOnly {
+				continue
+			}
+			if n[b.Bundle] == nil {
+				n[b.Bundle] = map[string]int{}
+			}
+			n[b.Bundle][kind]++
+		}
+	}
+	return n
+}
+
+func writableCounts(v *objects.View) map[string]int {
+	n := map[string]int{}
+	for _, k := range models.Kinds {
+		if k.Internal && k.Name == "contents" {
+			continue
+		}
+		n[k.Name] = v.Len(k.Name)
+		if slices.Contains(order, k.Name) {
+			n[k.Name] = writableLen(v, k.Name)
+		}
+	}
+	return n
+}
+
+func writableLen(v *objects.View, kind string) int {
+	n := 0
+	for e := range v.All(kind) {
+		if !e.Object.Base().ReadOnly {
+			n++
+		}
+	}
+	return n
+}
+
+func nonNil(m map[string]int) map[string]int {
+	if m == nil {
+		return map[string]int{}
+	}
+	return m
+}
