@@ -1,0 +1,374 @@
+package render
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"text/template"
+
+	"github.com/Masterminds/sprig/v3"
+)
+
+// leftOut are the functions of sprig that templates do not have: they look into the server's
+// environment or ask the network, or tell a time that is not the machine's.
+var leftOut = []string{"env", "expandenv", "getHostByName", "ago", "now"}
+
+// function is one that templates may call.
+type function struct {
+	fn      reflect.Value
+	wrapped reflect.Type // the same, but for an error as second result
+	shallow bool         // looks at its arguments no deeper than their own elements
+	guard   guard        // may be nil
+}
+
+// guard refuses a call that would take too much before it is made.
+type guard func(args []any) error
+
+// shallowFuncs neither copy nor walk through what their arguments hold, so they may be given
+// values of any weight. All others have their arguments weighed.
+var shallowFuncs = []string{
+	"get", "set", "unset", "hasKey", "pluck", "keys", "values", "pick", "omit", "dict", "dig",
+	"list", "tuple", "append", "push", "mustAppend", "mustPush", "prepend", "mustPrepend", "first", "mustFirst",
+	"last", "mustLast", "rest", "mustRest", "initial", "mustInitial", "slice", "mustSlice", "reverse", "mustReverse",
+	"default", "empty", "coalesce", "all", "any", "ternary", "compact", "mustCompact",
+	"typeOf", "typeIs", "typeIsLike", "kindOf", "kindIs",
+	"int", "int64", "float64", "add", "add1", "sub", "mul", "div", "mod", "max", "min", "biggest",
+	"contains", "hasPrefix", "hasSuffix", "trimPrefix", "trimSuffix", "trim",
+}
+
+var guards = map[string]guard{
+	"repeat":    func(a []any) error { return fits(times(num(a, 0), len(str(a, 1)))) },
+	"indent":    indentGuard,
+	"nindent":   indentGuard,
+	"replace":   replaceGuard,
+	"until":     func(a []any) error { return countable(0, num(a, 0), 1) },
+	"untilStep": func(a []any) error { return countable(num(a, 0), num(a, 1), num(a, 2)) },
+	"seq":       seqGuard,
+
+	"randAlphaNum": randGuard, "randAlpha": randGuard, "randAscii": randGuard, "randNumeric": randGuard, "randBytes": randGuard,
+
+	"join":      func(a []any) error { return fits(times(len(str(a, 0)), length(a, 1))) },
+	"wrapWith":  func(a []any) error { return fits(times(len(str(a, 1))+1, len(str(a, 2)))) },
+	"splitList": func(a []any) error { return fits(times(24, strings.Count(str(a, 1), str(a, 0)))) },
+	"split":     func(a []any) error { return fits(times(96, strings.Count(str(a, 1), str(a, 0)))) },
+	"splitn":    func(a []any) error { return fits(times(96, strings.Count(str(a, 2), str(a, 0)))) },
+	"uniq":      uniqGuard, "mustUniq": uniqGuard, "without": withoutGuard, "mustWithout": withoutGuard,
+	"fromJson": fromJSONGuard, "mustFromJson": fromJSONGuard,
+	"toPrettyJson": prettyGuard, "mustToPrettyJson": prettyGuard,
+	"concat": func(a []any) error { return nil }, // its arguments are weighed
+	"chunk":  chunkGuard, "mustChunk": chunkGuard,
+	"printf": printfGuard,
+
+	"regexMatch": regexGuard, "mustRegexMatch": regexGuard, "regexFind": regexGuard, "mustRegexFind": regexGuard,
+	"regexFindAll": regexListGuard, "mustRegexFindAll": regexListGuard, "regexSplit": regexListGuard, "mustRegexSplit": regexListGuard,
+	"regexReplaceAll": regexReplaceGuard, "mustRegexReplaceAll": regexReplaceGuard,
+	"regexReplaceAllLiteral": regexReplaceGuard, "mustRegexReplaceAllLiteral": regexReplaceGuard,
+}
+
+// functions is what templates may call beside the language's own and the methods of the data.
+func functions() map[string]function {
+	all := sprig.GenericFuncMap()
+	for _, name := range leftOut {
+		delete(all, name)
+	}
+	// The language's own that write text are called as functions of ours, so that they are bounded.
+	all["print"], all["println"], all["printf"] = fmt.Sprint, fmt.Sprintln, fmt.Sprintf
+	all["html"], all["js"], all["urlquery"] = template.HTMLEscaper, template.JSEscaper, template.URLQueryEscaper
+	table := make(map[string]function, len(all))
+	for name, fn := range all {
+		table[name] = newFunction(name, fn)
+	}
+	return table
+}
+
+var errorType = reflect.TypeFor[error]()
+
+func newFunction(name string, fn any) function {
+	v := reflect.ValueOf(fn)
+	t := v.Type()
+	in := make([]reflect.Type, t.NumIn())
+	for i := range in {
+		in[i] = t.In(i)
+	}
+	f := function{fn: v, guard: guards[name]}
+	f.wrapped = reflect.FuncOf(in, []reflect.Type{t.Out(0), errorType}, t.IsVariadic())
+	for _, s := range shallowFuncs {
+		f.shallow = f.shallow || s == name
+	}
+	return f
+}
+
+// metered is the function as one run may call it. A panic inside is an error of the template,
+// which text/template sees to.
+func (f function) metered(m *meter) any {
+	out := f.wrapped.Out(0)
+	return reflect.MakeFunc(f.wrapped, func(args []reflect.Value) []reflect.Value {
+		fail := func(err error) []reflect.Value {
+			return []reflect.Value{reflect.Zero(out), reflect.ValueOf(&err).Elem()}
+		}
+		if err := f.admit(m, args); err != nil {
+			return fail(err)
+		}
+		var res []reflect.Value
+		if f.wrapped.IsVariadic() {
+			res = f.fn.CallSlice(args)
+		} else {
+			res = f.fn.Call(args)
+		}
+		if len(res) == 2 && !res[1].IsNil() {
+			return fail(res[1].Interface().(error))
+		}
+		if err := m.spend(shallow(res[0])); err != nil {
+			return fail(err)
+		}
+		return []reflect.Value{res[0], reflect.Zero(errorType)}
+	}).Interface()
+}
+
+func (f function) admit(m *meter, args []reflect.Value) error {
+	if err := m.tick(); err != nil {
+		return err
+	}
+	if f.shallow && f.guard == nil {
+		return nil
+	}
+	flat := flatten(args, f.wrapped.IsVariadic())
+	if !f.shallow {
+		if _, err := weigh(flat...); err != nil {
+			return err
+		}
+	}
+	if f.guard == nil {
+		return nil
+	}
+	return f.guard(flat)
+}
+
+// flatten is the arguments one by one, as the template gave them.
+func flatten(args []reflect.Value, variadic bool) []any {
+	flat := make([]any, 0, len(args)+4)
+	for i, a := range args {
+		if !variadic || i < len(args)-1 {
+			flat = append(flat, plain(a))
+			continue
+		}
+		for j := range a.Len() {
+			flat = append(flat, plain(a.Index(j)))
+		}
+	}
+	return flat
+}
+
+func plain(v reflect.Value) any {
+	if !v.IsValid() || !v.CanInterface() {
+		return nil
+	}
+	return v.Interface()
+}
+
+func num(args []any, i int) int {
+	if i < len(args) {
+		if n, ok := args[i].(int); ok {
+			return n
+		}
+	}
+	return 0
+}
+
+func str(args []any, i int) string {
+	if i < len(args) {
+		if s, ok := args[i].(string); ok {
+			return s
+		}
+	}
+	return ""
+}
+
+func length(args []any, i int) int {
+	if i >= len(args) || args[i] == nil {
+		return 0
+	}
+	switch v := reflect.ValueOf(args[i]); v.Kind() {
+	case reflect.Slice, reflect.Array, reflect.Map, reflect.String:
+		return v.Len()
+	}
+	return 0
+}
+
+// times multiplies sizes without overflow; what is negative is nothing.
+func times(a, b int) int {
+	if a <= 0 || b <= 0 {
+		return 0
+	}
+	if a > 1<<40/b {
+		return 1 << 40
+	}
+	return a * b
+}
+
+func fits(bytes int) error {
+	if bytes > maxValue {
+		return stop("a value would be larger than %d MiB", maxValue>>20)
+	}
+	return nil
+}
+
+func indentGuard(a []any) error {
+	return fits(times(num(a, 0), strings.Count(str(a, 1), "\n")+1))
+}
+
+func replaceGuard(a []any) error {
+	old, with, src := str(a, 0), str(a, 1), str(a, 2)
+	return fits(len(src) + times(strings.Count(src, old), len(with)))
+}
+
+// countable bounds lists of numbers. Counting near the largest number would never end.
+func countable(from, to, step int) error {
+	const far = 1 << 40
+	for _, n := range []int{from, to, step} {
+		if n > far || n < -far {
+			return stop("counts too far")
+		}
+	}
+	span, stride := max(to-from, from-to), max(step, -step, 1)
+	return fits(times(span/stride, 8))
+}
+
+func seqGuard(a []any) error {
+	from, to, step := 1, 0, 1
+	switch len(a) {
+	case 1:
+		to = num(a, 0)
+	case 2:
+		from, to = num(a, 0), num(a, 1)
+	case 3:
+		from, step, to = num(a, 0), num(a, 1), num(a, 2)
+	}
+	return countable(from, to, step)
+}
+
+func randGuard(a []any) error {
+	if num(a, 0) > 1<<16 {
+		return stop("asks for more than 65536 random characters")
+	}
+	return nil
+}
+
+// maxCompares bounds what compares or matches everything with everything.
+const maxCompares = 200_000_000
+
+func uniqGuard(a []any) error {
+	w, err := weigh(a...)
+	if err == nil && times(length(a, 0), w.bytes/16) > maxCompares {
+		err = stop("has too much to compare")
+	}
+	return err
+}
+
+func withoutGuard(a []any) error {
+	w, err := weigh(a...)
+	if err == nil && times(len(a), w.bytes/16) > maxCompares {
+		err = stop("has too much to compare")
+	}
+	return err
+}
+
+func fromJSONGuard(a []any) error { return fits(times(len(str(a, 0)), 8)) }
+
+func prettyGuard(a []any) error {
+	w, err := weigh(a...)
+	if err != nil {
+		return err
+	}
+	return fits(w.bytes + times(w.nodes, 2*(w.deepest+1)))
+}
+
+func chunkGuard(a []any) error {
+	if num(a, 0) <= 0 {
+		return stop("chunk of no size")
+	}
+	return nil
+}
+
+// printfGuard adds up what each verb may print: its width, its precision, and the heaviest of
+// the arguments.
+func printfGuard(a []any) error {
+	format := str(a, 0)
+	heaviest := 0
+	for _, v := range a[min(1, len(a)):] {
+		w, err := weigh(v)
+		if err != nil {
+			return err
+		}
+		heaviest = max(heaviest, 6*w.bytes, starWidth(v))
+	}
+	verbs, digits, widths := 0, 0, 0
+	for i := range len(format) {
+		switch c := format[i]; {
+		case c >= '0' && c <= '9':
+			digits = min(digits*10+int(c-'0'), 1<<20)
+			continue
+		case c == '%':
+			verbs++
+		}
+		widths, digits = widths+digits, 0
+	}
+	return fits(len(format) + widths + times(verbs, heaviest))
+}
+
+// starWidth is what an argument may mean as the width of "%*d".
+func starWidth(v any) int {
+	switch n := reflect.ValueOf(v); {
+	case n.CanInt():
+		if i := n.Int(); i > -1<<20 && i < 1<<20 {
+			return int(max(i, -i))
+		}
+	case n.CanUint():
+		if i := n.Uint(); i < 1<<20 {
+			return int(i)
+		}
+	}
+	return 64
+}
+
+func regexGuard(a []any) error {
+	re, err := syntax.Parse(str(a, 0), syntax.Perl)
+	if err != nil {
+		return fmt.Errorf("regular expression: %w", err)
+	}
+	prog, err := syntax.Compile(re.Simplify())
+	if err != nil {
+		return fmt.Errorf("regular expression: %w", err)
+	}
+	if times(len(prog.Inst), len(str(a, 1))) > maxCompares {
+		return stop("has too much to match")
+	}
+	return nil
+}
+
+func regexListGuard(a []any) error {
+	if err := regexGuard(a); err != nil {
+		return err
+	}
+	return fits(times(len(str(a, 1)), 8))
+}
+
+// regexReplaceGuard counts the matches, since each is replaced, and may stand in its own
+// replacement several times.
+func regexReplaceGuard(a []any) error {
+	if err := regexGuard(a); err != nil {
+		return err
+	}
+	src, with := str(a, 1), str(a, 2)
+	re, err := regexp.Compile(str(a, 0))
+	if err != nil {
+		return fmt.Errorf("regular expression: %w", err)
+	}
+	if len(with) <= 1 {
+		return nil
+	}
+	matches := len(re.FindAllStringIndex(src, maxValue/len(with)+1))
+	return fits(len(src) + times(matches, len(with)) + times(strings.Count(with, "$"), len(src)))
+}

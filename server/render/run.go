@@ -1,0 +1,289 @@
+package render
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"text/template"
+
+	"drp/models"
+	"drp/server/objects"
+)
+
+// run is the rendering of one object's templates for one request. It belongs to one goroutine.
+type run struct {
+	*Renderer
+	meter meter
+	view  objects.Reader
+	addr  string // of the server
+
+	owner   models.Object // whose templates these are
+	inline  []models.TemplateInfo
+	machine *objects.Entry // nil when rendering for an unknown machine
+	task    *models.Task   // nil, as for the rest, when it is not what is rendered
+	stage   *models.Stage
+	bootenv *models.BootEnv // nil: that of the machine
+	os, job string
+
+	bodies, paths *template.Template // the templates in use so far
+	current       *template.Template // the one of both that is being rendered
+	dotMachine    *Machine           // as handed to the templates
+	defines       map[string]string  // name -> ID of the Template that defines it
+}
+
+// contents renders the body of a template.
+func (x *run) contents(t *models.TemplateInfo) (string, error) {
+	name, text := t.Name, t.Contents
+	if t.ID != "" {
+		shared, ok := objects.Get[*models.Template](x.view, t.ID)
+		if !ok {
+			return "", x.problem(t, fmt.Errorf("No common template for %s", t.ID))
+		}
+		name, text = t.ID, shared.Contents
+	}
+	if x.bodies == nil {
+		x.bodies = template.New("")
+	}
+	out, err := x.render(x.bodies, name, text)
+	if err != nil {
+		return "", x.problem(t, err)
+	}
+	return out, nil
+}
+
+// path renders a path. In a path a member that a map does not have is an error.
+func (x *run) path(t *models.TemplateInfo, text string) (string, error) {
+	if x.paths == nil {
+		x.paths = template.New("").Option("missingkey=error")
+	}
+	out, err := x.render(x.paths, t.Name+" (path)", text)
+	if err != nil {
+		return "", x.problem(t, err)
+	}
+	return out, nil
+}
+
+// render parses and executes a text in a set, with the data object.
+func (x *run) render(set *template.Template, name, text string) (string, error) {
+	if !strings.Contains(text, "{{") {
+		if len(text) > x.meter.limits.Output {
+			return "", stop("writes more than %d MiB", x.meter.limits.Output>>20)
+		}
+		return text, x.meter.tick()
+	}
+	x.current = set
+	units, err := x.parser.get(name, text)
+	if err != nil {
+		return "", err
+	}
+	for n, u := range units { // definitions of its own come before those of others
+		if n != name && set.Lookup(n) == nil {
+			if err := x.add(set, n, u); err != nil {
+				return "", err
+			}
+		}
+	}
+	u := units[name]
+	if err := x.link(set, u); err != nil {
+		return "", err
+	}
+	t := set.New(name)
+	t.Tree = u.tree
+	return x.execute(t, &Data{x})
+}
+
+// execute runs a template; it returns an error whatever the template does.
+func (x *run) execute(t *template.Template, data any) (text string, err error) {
+	depth := x.meter.depth
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("template: %s: panic: %v", t.Name(), p)
+		}
+		x.meter.depth = depth
+	}()
+	if err := x.meter.expired(); err != nil {
+		return "", err
+	}
+	out := output{meter: &x.meter}
+	if err := t.Execute(&out, data); err != nil {
+		return "", err
+	}
+	return string(out.text), nil
+}
+
+// add puts a parsed template into a set, and all that it includes.
+func (x *run) add(set *template.Template, name string, u *unit) error {
+	if _, err := set.AddParseTree(name, u.tree); err != nil {
+		return err
+	}
+	return x.link(set, u)
+}
+
+// link gives a set the functions and templates that a template needs. A template nobody has is
+// missed only when it is reached.
+func (x *run) link(set *template.Template, u *unit) error {
+	funcs := template.FuncMap{}
+	for _, name := range u.uses {
+		if f, ok := x.funcs[name]; ok {
+			funcs[name] = f.metered(&x.meter)
+		}
+		if f := x.inner(name); f != nil {
+			funcs[name] = f
+		}
+	}
+	set.Funcs(funcs)
+	for _, ref := range u.refs {
+		if set.Lookup(ref) != nil {
+			continue
+		}
+		found, err := x.lookup(ref)
+		if err != nil {
+			return err
+		}
+		if found == nil {
+			continue
+		}
+		if err := x.add(set, ref, found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inner are the functions that the parser put into the template.
+func (x *run) inner(name string) any {
+	switch name {
+	case fnEnter:
+		return func() (bool, error) { return false, x.meter.enter() }
+	case fnLeave:
+		return func() bool { x.meter.depth--; return false }
+	case fnTick:
+		return func() (bool, error) { return false, x.meter.tick() }
+	case fnPrint:
+		return x.printable
+	}
+	return nil
+}
+
+// printable refuses to print what would fill the memory before it is written.
+func (x *run) printable(v any) (any, error) {
+	switch v.(type) {
+	case string, nil, bool, int, int64, float64:
+		return v, nil
+	}
+	_, err := weigh(v)
+	return v, err
+}
+
+// lookup finds a template by name: one of the owner's own, a Template object, or what a Template
+// object defines. It is nil when there is none.
+func (x *run) lookup(name string) (*unit, error) {
+	for i := range x.inline {
+		if t := &x.inline[i]; t.Name == name && t.Contents != "" {
+			return x.unit(name, t.Contents)
+		}
+	}
+	if t, ok := objects.Get[*models.Template](x.view, name); ok {
+		return x.unit(name, t.Contents)
+	}
+	return x.defined(name)
+}
+
+func (x *run) unit(name, text string) (*unit, error) {
+	units, err := x.parser.get(name, text)
+	if err != nil {
+		return nil, err
+	}
+	return units[name], nil
+}
+
+// defined finds a template that lies inside another. Those that do not parse have none.
+func (x *run) defined(name string) (*unit, error) {
+	if x.defines == nil {
+		x.defines = map[string]string{}
+		for t := range objects.All[*models.Template](x.view) {
+			if !strings.Contains(t.Contents, "define") && !strings.Contains(t.Contents, "block") {
+				continue
+			}
+			units, err := x.parser.get(t.ID, t.Contents)
+			if err != nil {
+				continue
+			}
+			for n := range units {
+				if n != t.ID {
+					x.defines[n] = t.ID
+				}
+			}
+		}
+	}
+	id, ok := x.defines[name]
+	if !ok {
+		return nil, nil
+	}
+	t, _ := objects.Get[*models.Template](x.view, id)
+	units, err := x.parser.get(id, t.Contents)
+	return units[name], err
+}
+
+// problem is the error a request answers with: what is rendered, where it failed and why; and
+// then the whole of what Go says of it.
+func (x *run) problem(t *models.TemplateInfo, err error) error {
+	what := strings.TrimSuffix(x.owner.Kind(), "s") + " " + x.owner.Key() + ", template " + t.Name
+	place, why := locate(err)
+	switch {
+	case place.line == "":
+		what += ": "
+	case place.name == t.Name || place.name == t.ID:
+		what += ", line " + place.line + ": "
+	default:
+		what += ": in " + place.name + ", line " + place.line + ": "
+	}
+	messages := []string{what + clip(why)}
+	if full := clip(err.Error()); place.line != "" {
+		messages = append(messages, full)
+	}
+	return models.Problem(models.Invalid, x.owner.Kind(), x.owner.Key(), messages...).Typed("ValidationError")
+}
+
+type place struct{ name, line string }
+
+// goPlace is how text/template says where it was.
+var goPlace = regexp.MustCompile(`(?s)^template: (.*?):(\d+)(?::\d+)?: (?:executing .*? at <.*?>: )?(.*)$`)
+
+// locate splits an error of text/template into place and reason. Of templates that called each
+// other through functions it is the innermost that counts.
+func locate(err error) (place, string) {
+	m := goPlace.FindStringSubmatch(err.Error())
+	if m == nil {
+		return place{}, err.Error()
+	}
+	at, why := place{m[1], m[2]}, m[3]
+	var cause *Cause
+	if errors.As(err, &cause) {
+		if inner, reason := locate(cause.Err); inner.line != "" {
+			return inner, reason
+		}
+		return at, cause.Error()
+	}
+	var s *stopped
+	if errors.As(err, &s) {
+		return at, s.Error()
+	}
+	return at, why
+}
+
+// Cause is an error of one of the data object's methods.
+type Cause struct{ Err error }
+
+func (c *Cause) Error() string { return c.Err.Error() }
+func (c *Cause) Unwrap() error { return c.Err }
+
+// clip keeps messages readable: Go quotes whole loops in them.
+func clip(s string) string {
+	const enough = 600
+	if r := []rune(s); len(r) > enough {
+		return string(r[:enough]) + "…"
+	}
+	return s
+}
