@@ -1,10 +1,12 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -68,10 +70,17 @@ func (c *Client) authorized(ctx context.Context, r *request) (*http.Response, er
 	}
 }
 
-// refuses tells whether the server has not taken the token; a right that is missing is another
-// matter, but some servers give the same status for both.
+// refuses tells whether the server has not taken the token. A right that is missing has the same
+// status, so the answer must be read; it remains readable.
 func refuses(resp *http.Response) bool {
-	return resp.StatusCode == http.StatusUnauthorized
+	if resp.StatusCode != http.StatusForbidden {
+		return resp.StatusCode == http.StatusUnauthorized
+	}
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(raw))
+	var e models.Error
+	return err == nil && json.Unmarshal(raw, &e) == nil && e.Type == "system"
 }
 
 func (c *Client) basic() string {
@@ -101,12 +110,21 @@ func (c *Client) login(ctx context.Context) error {
 	defer resp.Body.Close()
 	var answer models.UserToken
 	if err := receive(r, resp, &answer); err != nil {
-		return fmt.Errorf("log in as %s: %w", c.cfg.Username, err)
+		return &LoginError{User: c.cfg.Username, Err: err}
 	}
 	c.token, c.expiry = answer.Token, time.Now().Add(tokenLife)
 	c.remember()
 	return nil
 }
+
+// LoginError says that the server has not given us a token.
+type LoginError struct {
+	User string
+	Err  error
+}
+
+func (e *LoginError) Error() string { return fmt.Sprintf("log in as %s: %v", e.User, e.Err) }
+func (e *LoginError) Unwrap() error { return e.Err }
 
 // cached is a token on disk. It is bound to the server that made it, so that it is never shown
 // to another.

@@ -333,7 +333,7 @@ func (c *Client) dial(ctx context.Context, rev uint64) (*websocket.Conn, error) 
 		if resp == nil || resp.StatusCode < 400 {
 			return nil, err
 		}
-		if resp.StatusCode == http.StatusUnauthorized && renewable && !again {
+		if renewable && !again && refuses(resp) {
 			c.forget(auth)
 			continue
 		}

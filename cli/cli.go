@@ -1,0 +1,228 @@
+// Package cli is the command line of drp. Every verb that all kinds share is written once, and
+// what is read, sent and printed goes through one place each. It holds no state outside the
+// command that New returns.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"drp/cli/client"
+	"drp/cli/runner"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// IO are the streams of one run.
+type IO struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Deps is what the command line takes from its surroundings.
+type Deps struct {
+	Version string                                      // of this program
+	Run     func(context.Context, runner.Options) error // works on a machine's jobs
+	Getenv  func(string) string                         // the environment
+	Home    string                                      // directory of ~/.drpclirc and the token cache; "": none
+}
+
+// app is one run of the program.
+type app struct {
+	IO
+	Deps
+	name   string // that it was called by
+	flags  flags
+	client *client.Client // nil until it is needed
+}
+
+// Main runs the program under the name in args[0] and returns its exit status: 0 when all went
+// well, 1 when not; then "Error: " and the reason stand on stderr. A name that ends in jq runs jq.
+func Main(ctx context.Context, args []string, s IO, d Deps) int {
+	name := strings.TrimSuffix(filepath.Base(args[0]), ".exe")
+	if strings.HasSuffix(name, "jq") {
+		return jq(name, args[1:], s)
+	}
+	root := New(name, s, d)
+	root.SetArgs(args[1:])
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(s.Err, "Error: %s\n", explain(err))
+	if usage := (*usageError)(nil); errors.As(err, &usage) {
+		fmt.Fprintln(s.Err, cmd.UsageString())
+	}
+	return 1
+}
+
+// explain is the text of an error for a person.
+func explain(err error) string {
+	if login := (*client.LoginError)(nil); errors.As(err, &login) {
+		return "Error creating session: CLIENT_ERROR\n  " + strings.ReplaceAll(login.Error(), "\n", "\n  ")
+	}
+	return err.Error()
+}
+
+// New builds the whole command line under a name; messages and help show that name.
+func New(name string, s IO, d Deps) *cobra.Command {
+	a := &app{IO: s, Deps: d, name: name}
+	root := &cobra.Command{
+		Use:   name,
+		Short: "Talk to a drp server",
+		Long: "Manage the machines, workflows, params and content of a drp server, and run the tasks\n" +
+			"of a machine.\n\n" + environment,
+		Example:       a.examples("drp machines list Runnable=true\ndrp profiles set global param ntp-servers to '[\"time.example.com\"]'"),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	root.SetGlobalNormalizationFunc(normalize)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.configure(root.PersistentFlags()) }
+	a.flags.add(root.PersistentFlags())
+	for _, k := range a.kinds() {
+		root.AddCommand(k.command())
+	}
+	root.AddCommand(a.prefs(), a.contents(), a.events(), a.info(), a.objects(), a.version(), a.agent(), a.completion())
+	root.CompletionOptions.DisableDefaultCmd = true
+	return root
+}
+
+// normalize takes the spellings of older versions of drpcli.
+func normalize(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	old := map[string]string{
+		"noToken": "no-token", "traceToken": "trace-token", "tracetoken": "trace-token", "stateDir": "state-dir",
+		"stateLoc": "state-dir", "exitEarly": "exit-early", "noHeader": "no-header", "printFields": "print-fields",
+	}
+	if now, ok := old[name]; ok {
+		name = now
+	}
+	return pflag.NormalizedName(name)
+}
+
+// usageError is a call that cannot be meant; the usage is shown with it.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
+// verb is one command that does something.
+type verb struct {
+	use, short, long, example string
+
+	args  arity
+	flags func(*pflag.FlagSet)
+	run   func(ctx context.Context, args []string) error
+	keys  *kind // the first argument is a key of this kind
+}
+
+// command makes a cobra command of a verb.
+func (a *app) command(v verb) *cobra.Command {
+	c := &cobra.Command{Use: v.use, Short: v.short, Long: v.long, Example: a.examples(v.example)}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if complaint := v.args(c, args); complaint != "" {
+			return &usageError{complaint}
+		}
+		return nil
+	}
+	c.RunE = func(c *cobra.Command, args []string) error { return v.run(c.Context(), args) }
+	if v.flags != nil {
+		v.flags(c.Flags())
+	}
+	if v.keys != nil {
+		c.ValidArgsFunction = v.keys.complete
+	}
+	return c
+}
+
+// group makes a command that only holds others.
+func (a *app) group(use, short, long, example string, members ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Long: long, Example: a.examples(example)}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return &usageError{fmt.Sprintf("unknown command %q for %q", args[0], c.CommandPath())}
+		}
+		return c.Help()
+	}
+	c.Args = cobra.ArbitraryArgs
+	c.AddCommand(members...)
+	return c
+}
+
+// examples shows each line under the name the program has now.
+func (a *app) examples(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		if rest, ok := strings.CutPrefix(l, "drp "); ok {
+			l = a.name + " " + rest
+		}
+		lines[i] = "  " + l
+	}
+	return strings.Join(lines, "\n")
+}
+
+// arity judges the arguments of a command; it returns what is wrong, "" if nothing is.
+type arity func(c *cobra.Command, args []string) string
+
+// none takes no arguments: what stands there was probably meant as a command.
+func none(c *cobra.Command, args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("unknown command %q for %q", args[0], c.CommandPath())
+}
+
+func exactly(n int) arity { return between(n, n, " requires "+plural(n, "argument")) }
+
+// between has a text of its own, which is put after the usage line: some verbs do not count their
+// fixed words.
+func between(low, high int, complaint string) arity {
+	return func(c *cobra.Command, args []string) string {
+		if len(args) < low || len(args) > high {
+			return c.UseLine() + complaint
+		}
+		return ""
+	}
+}
+
+func atLeast(n int) arity {
+	return between(n, math.MaxInt, " requires at least "+plural(n, "argument"))
+}
+
+// all is the first complaint of several.
+func all(arities ...arity) arity {
+	return func(c *cobra.Command, args []string) string {
+		for _, judge := range arities {
+			if complaint := judge(c, args); complaint != "" {
+				return complaint
+			}
+		}
+		return ""
+	}
+}
+
+// word demands a fixed word at an index; the first alternative is the one to be told.
+func word(at int, alternatives ...string) arity {
+	return func(c *cobra.Command, args []string) string {
+		if at < len(args) && !slices.Contains(alternatives, args[at]) {
+			return fmt.Sprintf("%s expects %q where %q stands", c.UseLine(), alternatives[0], args[at])
+		}
+		return ""
+	}
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}

@@ -1,0 +1,403 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"drp/cli/client"
+	"drp/models"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"sigs.k8s.io/yaml"
+)
+
+// contents are the content packs of the server.
+func (a *app) contents() *cobra.Command {
+	c := a.group("contents", "Work with content packs",
+		"Upload, show and remove content packs: objects of many kinds that come and go as one, and that nobody\nchanges one by one. bundle, unbundle and document need no server.",
+		"drp contents bundle pack.yaml Version=v1.0.0\ndrp contents upload pack.yaml")
+	c.AddCommand(a.listContents(), a.showContent(), a.contentExists(), a.createContent(), a.updateContent(), a.uploadContent(),
+		a.destroyContent(), a.bundle(), a.unbundle(), a.document(), a.bundlize(), a.convert())
+	return c
+}
+
+// pack reads an argument as a content pack.
+func (a *app) pack(ctx context.Context, arg string) (*models.Content, json.RawMessage, error) {
+	raw, err := a.value(ctx, arg)
+	if err != nil {
+		return nil, nil, fmt.Errorf("Error parsing layer: %w", err) //nolint:staticcheck // shown as it is
+	}
+	var c models.Content
+	if err := decode(raw, &c); err != nil {
+		return nil, nil, fmt.Errorf("Error parsing layer: %w", err) //nolint:staticcheck // shown as it is
+	}
+	return &c, raw, nil
+}
+
+// packFlags belong to what uploads a pack.
+type packFlags struct{ replace bool }
+
+func (f *packFlags) add(p *pflag.FlagSet) {
+	p.BoolVar(&f.replace, "replace-writable", false, "let the pack's objects take the place of writable ones with the same keys")
+}
+
+func (f *packFlags) option() client.Option {
+	if f.replace {
+		return client.WithFlag("replaceWritable", "true")
+	}
+	return client.WithFlag("replaceWritable", "")
+}
+
+func contentAt(name string) string { return "contents/" + name }
+
+func (a *app) summary(raw json.RawMessage, err error) error {
+	if err != nil {
+		return err
+	}
+	return a.printOf("contents", raw)
+}
+
+func (a *app) listContents() *cobra.Command {
+	return a.command(verb{
+		use: "list", short: "List the content packs", long: "List the content packs of the server, with the numbers of their objects.",
+		example: "drp contents list -F table", args: between(0, 0, " does not support filtering"),
+		run: func(ctx context.Context, _ []string) error {
+			return a.summary(a.do(ctx, http.MethodGet, "contents", nil))
+		},
+	})
+}
+
+func (a *app) showContent() *cobra.Command {
+	return a.command(verb{
+		use: "show [id]", short: "Show a content pack", long: "Show a content pack with all its objects, as it could be uploaded again.",
+		example: "drp contents show my-pack -F yaml > my-pack.yaml", args: exactly(1),
+		run: func(ctx context.Context, args []string) error {
+			return a.prints(a.do(ctx, http.MethodGet, contentAt(args[0]), nil))
+		},
+	})
+}
+
+func (a *app) contentExists() *cobra.Command {
+	return a.command(verb{
+		use: "exists [id]", short: "Tell by the exit status whether a content pack is there",
+		long:    "Succeed without a word when the content pack is on the server, else fail.",
+		example: "drp contents exists my-pack && echo yes", args: exactly(1),
+		run: func(ctx context.Context, args []string) error {
+			_, err := a.do(ctx, http.MethodGet, contentAt(args[0]), nil)
+			if models.ClassOf(err) == models.NotFound {
+				return fmt.Errorf("content:%s does not exist", args[0])
+			}
+			return err
+		},
+	})
+}
+
+func (a *app) createContent() *cobra.Command {
+	var f packFlags
+	return a.command(verb{
+		use: "create [json]", short: "Upload a new content pack",
+		long:    "Upload a content pack (JSON or YAML; text, file, URL or -) that is not on the server yet.",
+		example: "drp contents create pack.yaml", args: exactly(1), flags: f.add,
+		run: func(ctx context.Context, args []string) error {
+			_, raw, err := a.pack(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.summary(a.do(ctx, http.MethodPost, "contents", raw, f.option()))
+		},
+	})
+}
+
+func (a *app) updateContent() *cobra.Command {
+	var f packFlags
+	return a.command(verb{
+		use: "update [id] [json]", short: "Replace a content pack",
+		long:    "Replace a content pack as a whole by another version of it (JSON or YAML; text, file, URL or -).",
+		example: "drp contents update my-pack pack.yaml", args: exactly(2), flags: f.add,
+		run: func(ctx context.Context, args []string) error {
+			c, raw, err := a.pack(ctx, args[1])
+			if err != nil {
+				return err
+			}
+			if c.Meta.Name != args[0] {
+				return fmt.Errorf("Passed ID %s does not match layer ID %s", args[0], c.Meta.Name) //nolint:staticcheck // shown as it is
+			}
+			return a.summary(a.do(ctx, http.MethodPut, contentAt(args[0]), raw, f.option()))
+		},
+	})
+}
+
+func (a *app) uploadContent() *cobra.Command {
+	var f packFlags
+	return a.command(verb{
+		use: "upload [json]", short: "Upload a content pack, new or not",
+		long:    "Upload a content pack (JSON or YAML; text, file, URL or -), in place of the version that is there, if any.",
+		example: "drp contents upload https://example.com/pack.yaml", args: exactly(1), flags: f.add,
+		run: func(ctx context.Context, args []string) error {
+			c, raw, err := a.pack(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.summary(a.send(ctx, c, raw, f.option()))
+		},
+	})
+}
+
+// send uploads a pack in place of the version that is there.
+func (a *app) send(ctx context.Context, c *models.Content, raw json.RawMessage, opts ...client.Option) (json.RawMessage, error) {
+	there, err := client.Get[[]models.ContentSummary](ctx, a.client, "contents")
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(there, func(s models.ContentSummary) bool { return s.Meta.Name == c.Meta.Name }) {
+		return a.do(ctx, http.MethodPut, contentAt(c.Meta.Name), raw, opts...)
+	}
+	return a.do(ctx, http.MethodPost, "contents", raw, opts...)
+}
+
+func (a *app) destroyContent() *cobra.Command {
+	return a.command(verb{
+		use: "destroy [id]", short: "Remove a content pack", long: "Remove a content pack and all its objects from the server.",
+		example: "drp contents destroy my-pack", args: between(1, 1, " requires 1 arguments"),
+		run: func(ctx context.Context, args []string) error {
+			if _, err := a.do(ctx, http.MethodDelete, contentAt(args[0]), nil); err != nil {
+				return err
+			}
+			return a.say("Deleted content %s", args[0])
+		},
+	})
+}
+
+func (a *app) bundle() *cobra.Command {
+	var dir string
+	return a.command(verb{
+		use: "bundle [file] [meta fields]", short: "Make a content pack of a directory",
+		long: "Write the pack that the current directory holds to a .json, .yaml or .yml file: a folder per kind with a\n" +
+			"JSON or YAML file per object, raw files under templates, and ._FIELD.meta files for the description,\n" +
+			"which FIELD=VALUE arguments fill in where there is no file.",
+		example: "drp contents bundle ../pack.yaml Name=my-pack Version=v1.2.0",
+		args:    all(atLeast(1), metaWords),
+		flags:   func(f *pflag.FlagSet) { f.StringVar(&dir, "directory", ".", "directory of the pack") },
+		run: func(_ context.Context, args []string) error {
+			c, err := readPack(dir, args[1:])
+			if err != nil {
+				return err
+			}
+			return writeValue(args[0], c)
+		},
+	})
+}
+
+func metaWords(_ *cobra.Command, args []string) string {
+	for _, arg := range args[1:] {
+		if !strings.Contains(arg, "=") {
+			return "Meta fields must have '=' in them"
+		}
+	}
+	return ""
+}
+
+// writeValue writes JSON or YAML, as the name of the file says.
+func writeValue(file string, v any) error {
+	var raw []byte
+	switch filepath.Ext(file) {
+	case ".json":
+		var b bytes.Buffer
+		if err := json.Indent(&b, must(v), "", "  "); err != nil {
+			return err
+		}
+		raw = append(b.Bytes(), '\n')
+	case ".yaml", ".yml":
+		var err error
+		if raw, err = yaml.JSONToYAML(must(v)); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("write %s: the name must end in .json, .yaml or .yml", file)
+	}
+	return os.WriteFile(file, raw, 0o644)
+}
+
+func (a *app) unbundle() *cobra.Command {
+	var dir string
+	return a.command(verb{
+		use: "unbundle [file]", short: "Make a directory of a content pack",
+		long:    "Write the objects of a content pack (JSON or YAML; file, URL or -) into folders of the current directory,\nas bundle reads them: JSON files, or YAML with -F yaml.",
+		example: "drp contents unbundle pack.yaml -F yaml", args: exactly(1),
+		flags: func(f *pflag.FlagSet) { f.StringVar(&dir, "directory", ".", "directory to write to") },
+		run: func(ctx context.Context, args []string) error {
+			c, _, err := a.pack(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			ext := ".json"
+			if a.flags.format == "yaml" {
+				ext = ".yaml"
+			}
+			return writePack(dir, c, ext)
+		},
+	})
+}
+
+func (a *app) document() *cobra.Command {
+	return a.command(verb{
+		use: "document [file]", short: "Print the documentation of a content pack",
+		long:    "Print a page in reStructuredText with the documentation of a content pack (JSON or YAML; file, URL or -)\nand of its objects.",
+		example: "drp contents document pack.yaml > pack.rst", args: exactly(1),
+		run: func(ctx context.Context, args []string) error {
+			c, _, err := a.pack(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			page, err := documentation(c)
+			if err != nil {
+				return err
+			}
+			_, err = a.Out.Write(page)
+			return err
+		},
+	})
+}
+
+func (a *app) bundlize() *cobra.Command {
+	var remove, reload bool
+	var f packFlags
+	return a.command(verb{
+		use: "bundlize [file] [meta fields] [objects]", short: "Make a content pack of objects on the server",
+		long: "Write objects of the server, KIND:KEY each, to a pack file. FIELD=VALUE arguments describe the pack.\n" +
+			"--delete removes the objects from the server afterwards, --reload uploads the pack in their place.",
+		example: "drp contents bundlize pack.yaml Name=my-pack profiles:web params:color --delete --reload",
+		args:    bundlizeWords,
+		flags: func(p *pflag.FlagSet) {
+			p.BoolVar(&remove, "delete", false, "remove the objects from the server")
+			p.BoolVar(&reload, "reload", false, "upload the pack")
+			f.add(p)
+		},
+		run: func(ctx context.Context, args []string) error {
+			c, objects, err := a.gather(ctx, args[1:])
+			if err != nil {
+				return err
+			}
+			if err := writeValue(args[0], c); err != nil {
+				return err
+			}
+			if remove {
+				if err := a.removeAll(ctx, objects); err != nil {
+					return err
+				}
+			}
+			if !reload {
+				return nil
+			}
+			return a.summary(a.send(ctx, c, must(c), f.option()))
+		},
+	})
+}
+
+func bundlizeWords(_ *cobra.Command, args []string) string {
+	if len(args) == 0 {
+		return "Must provide a file"
+	}
+	for _, arg := range args[1:] {
+		if !strings.ContainsAny(arg, "=:") {
+			return "Meta fields must have '=' in them.  Objects must have a :."
+		}
+	}
+	return ""
+}
+
+// gather makes a pack of the objects named KIND:KEY; it also returns their paths.
+func (a *app) gather(ctx context.Context, args []string) (c *models.Content, objects []string, err error) {
+	c = newPack()
+	for _, arg := range args {
+		section, key, isObject := strings.Cut(arg, ":")
+		if field, value, isMeta := strings.Cut(arg, "="); isMeta && (!isObject || len(field) < len(section)) {
+			if err := setMetaField(c, field, value); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		raw, err := a.do(ctx, http.MethodGet, section+"/"+key, nil, client.WithFlag("decode", "true"))
+		if err != nil {
+			return nil, nil, fmt.Errorf("Failed to get: %s: %w", key, err) //nolint:staticcheck // shown as it is
+		}
+		if err := addObject(c, section, raw); err != nil {
+			return nil, nil, err
+		}
+		objects = append(objects, section+"/"+key)
+	}
+	if len(objects) == 0 {
+		return nil, nil, errors.New("No object specified") //nolint:staticcheck // shown as it is
+	}
+	return c, objects, nil
+}
+
+func (a *app) removeAll(ctx context.Context, objects []string) error {
+	for _, o := range objects {
+		if _, err := a.do(ctx, http.MethodDelete, o, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) convert() *cobra.Command {
+	return a.command(verb{
+		use: "convert [file]", short: "Create the objects of a content pack one by one",
+		long:    "Create each object of a content pack (JSON or YAML; file, URL or -) on the server as a writable one.\nObjects that are there already are reported; the others are created.",
+		example: "drp contents convert pack.yaml",
+		args: func(_ *cobra.Command, args []string) string {
+			if len(args) != 1 {
+				return "Must provide a file or stdin"
+			}
+			return ""
+		},
+		run: func(ctx context.Context, args []string) error {
+			if _, err := a.source(ctx, args[0]); errors.Is(err, errNoSource) {
+				_, err = os.Open(args[0])
+				return fmt.Errorf("Failed to open store %s: %w", args[0], err) //nolint:staticcheck // shown as it is
+			}
+			c, _, err := a.pack(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.createAll(ctx, c)
+		},
+	})
+}
+
+// sectionOrder puts what others refer to first; the rest follows by name.
+var sectionOrder = []string{"templates", "params", "profiles", "tasks", "bootenvs", "stages", "workflows"}
+
+func (a *app) createAll(ctx context.Context, c *models.Content) error {
+	var errs []error
+	for _, section := range sections(c) {
+		for _, key := range sortedKeys(c.Sections[section]) {
+			if _, err := a.do(ctx, http.MethodPost, section, c.Sections[section][key]); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func sections(c *models.Content) []string {
+	rank := func(s string) int {
+		if i := slices.Index(sectionOrder, s); i >= 0 {
+			return i
+		}
+		return len(sectionOrder)
+	}
+	all := sortedKeys(c.Sections)
+	slices.SortStableFunc(all, func(x, y string) int { return rank(x) - rank(y) })
+	return all
+}

@@ -1,0 +1,32 @@
+// Command drp is the command line of drp, and the agent of a machine. Called by a name that ends
+// in jq it is jq; called drpcli it is the same as drp, under that name.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"drp/cli"
+	"drp/cli/runner"
+)
+
+// version is set by the build.
+var version = "v4.8.0-dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = "" // then there are no settings and no token cache
+	}
+	status := cli.Main(ctx, os.Args, cli.IO{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, cli.Deps{
+		Version: version,
+		Run:     runner.Run,
+		Getenv:  os.Getenv,
+		Home:    home,
+	})
+	stop()
+	os.Exit(status)
+}

@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+
+	"drp/models"
+
+	"sigs.k8s.io/yaml"
+)
+
+// text reads what an argument stands for: "-" is stdin, an http URL or the name of a file its
+// content, anything else itself.
+func (a *app) text(ctx context.Context, arg string) ([]byte, error) {
+	raw, err := a.source(ctx, arg)
+	if errors.Is(err, errNoSource) {
+		return []byte(arg), nil
+	}
+	return raw, err
+}
+
+var errNoSource = errors.New("Must specify a file or url") //nolint:staticcheck // shown as it is
+
+// source is text without the way out: errNoSource when the argument names nothing.
+func (a *app) source(ctx context.Context, arg string) ([]byte, error) {
+	if arg == "-" {
+		raw, err := io.ReadAll(a.In)
+		if err != nil {
+			return nil, fmt.Errorf("Error reading from stdin: %w", err) //nolint:staticcheck // shown as it is
+		}
+		return raw, nil
+	}
+	if strings.HasPrefix(arg, "http://") || strings.HasPrefix(arg, "https://") {
+		return download(ctx, arg)
+	}
+	if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() {
+		return os.ReadFile(arg)
+	}
+	return nil, errNoSource
+}
+
+func download(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("Error reading from stdin: %w", err) //nolint:staticcheck // drpcli says stdin here too
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("download %s: %s", url, resp.Status)
+	}
+	return io.ReadAll(resp.Body)
+}
+
+// value reads an argument as a JSON or YAML value. JSON keeps its digits.
+func (a *app) value(ctx context.Context, arg string) (json.RawMessage, error) {
+	raw, err := a.text(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	return toJSON(raw)
+}
+
+// toJSON turns YAML into JSON; what is JSON already is only made compact.
+func toJSON(raw []byte) (json.RawMessage, error) {
+	var compact bytes.Buffer
+	if json.Compact(&compact, raw) == nil {
+		return compact.Bytes(), nil
+	}
+	out, err := yaml.YAMLToJSON(raw)
+	if err != nil {
+		return nil, fmt.Errorf("error converting YAML to JSON: %w", err)
+	}
+	return out, nil
+}
+
+// decode reads an argument into a Go value; the errors read like those of drpcli.
+func decode(raw json.RawMessage, into any) error {
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("error unmarshaling JSON: while decoding JSON: %w", err)
+	}
+	return nil
+}
+
+// document is a JSON object whose values keep their digits.
+type document = map[string]any
+
+// object reads an argument that must be a JSON or YAML object.
+func (a *app) object(ctx context.Context, arg string) (document, error) {
+	raw, err := a.value(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	return toDocument(raw)
+}
+
+func toDocument(raw json.RawMessage) (document, error) {
+	var doc document
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&doc); err != nil {
+		return nil, fmt.Errorf("error unmarshaling JSON: while decoding JSON: %w", err)
+	}
+	if doc == nil {
+		doc = document{}
+	}
+	return doc, nil
+}
+
+// reference is what -r gives.
+func (a *app) reference(ctx context.Context) (json.RawMessage, error) {
+	raw, err := a.value(ctx, a.flags.ref)
+	if err != nil {
+		return nil, fmt.Errorf("--ref: %w", err)
+	}
+	return raw, nil
+}
+
+// merge lays changes over a document: objects member by member, all else replaced as a whole.
+// A null changes nothing. Names of fields match in any letter case at the top.
+func merge(doc, changes document) {
+	for name, v := range changes {
+		name = fieldName(doc, name)
+		if v == nil {
+			continue
+		}
+		doc[name] = merged(doc[name], v)
+	}
+}
+
+func merged(old, change any) any {
+	a, isObject := old.(document)
+	b, both := change.(document)
+	if !isObject || !both {
+		return change
+	}
+	out := document{}
+	for k, v := range a {
+		out[k] = v
+	}
+	for k, v := range b {
+		if v != nil {
+			out[k] = merged(out[k], v)
+		}
+	}
+	return out
+}
+
+func fieldName(doc document, name string) string {
+	if _, ok := doc[name]; ok {
+		return name
+	}
+	for have := range doc {
+		if strings.EqualFold(have, name) {
+			return have
+		}
+	}
+	return name
+}
+
+// must marshals a value that was made from JSON.
+func must(v any) json.RawMessage {
+	raw, err := models.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("cli: %T does not marshal: %v", v, err))
+	}
+	return raw
+}

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"runtime"
+
+	"drp/cli/client"
+	"drp/models"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// jobVerbs are the verbs of jobs alone.
+func (k *kind) jobVerbs() []*cobra.Command {
+	return []*cobra.Command{k.jobLog(), k.jobActions()}
+}
+
+// createJob does not create what it is given: the server decides on the next job of a machine.
+func (k *kind) createJob() *cobra.Command {
+	return k.verb(verb{
+		use:   "create [json]",
+		short: "Create the next job of a machine",
+		long: "Ask the server for the next job of a machine, and print it; null if there is nothing to do. The argument\n" +
+			"is the UUID or name of the machine, or a job with Machine set (JSON or YAML; text, file, URL or -).",
+		example: "drp jobs create web1.example.com",
+		args:    exactly(1),
+		run: func(ctx context.Context, args []string) error {
+			job, err := k.newJob(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return k.shows(k.do(ctx, http.MethodPost, "jobs", job))
+		},
+	})
+}
+
+func (k *kind) newJob(ctx context.Context, arg string) (document, error) {
+	if doc, err := k.object(ctx, arg); err == nil && len(doc) > 0 {
+		return doc, nil
+	}
+	for _, id := range []string{arg, "Name:" + arg} {
+		m, err := client.Get[*models.Machine](ctx, k.client, "machines/"+id)
+		if err == nil {
+			return document{"Machine": m.Uuid, "Context": m.Context}, nil
+		}
+		if models.ClassOf(err) != models.NotFound {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("Unable to create new Job: Invalid machine %s", arg) //nolint:staticcheck // shown as it is
+}
+
+func (k *kind) jobLog() *cobra.Command {
+	return k.verb(verb{
+		use:     "log [id] [- or string]",
+		short:   "Print the log of a job, or add to it",
+		long:    "Print the log of a job. With a second argument, add that text to the log; - adds what stdin has.",
+		example: "drp jobs log " + k.sample() + "\necho checked by hand | " + k.app.name + " jobs log " + k.sample() + " -",
+		args:    all(atLeast(1), between(1, 2, " requires at most 2 arguments")),
+		run: func(ctx context.Context, args []string) error {
+			at := k.at(args[0], "log")
+			if len(args) == 1 {
+				return k.client.Do(ctx, http.MethodGet, at, nil, k.Out)
+			}
+			if args[1] == "-" {
+				return k.client.Do(ctx, http.MethodPut, at, k.In, nil)
+			}
+			return k.client.Do(ctx, http.MethodPut, at, []byte(args[1]), nil)
+		},
+	})
+}
+
+func (k *kind) jobActions() *cobra.Command {
+	var system string
+	return k.verb(verb{
+		use:     "actions [id]",
+		short:   "Show the scripts of a job",
+		long:    "Show the templates of a job, rendered as they are now: files to write, and scripts to run.",
+		example: "drp jobs actions " + k.sample() + " --os linux",
+		args:    exactly(1),
+		flags: func(f *pflag.FlagSet) {
+			f.StringVar(&system, "os", runtime.GOOS, "only those meant for this operating system; any: all of them")
+		},
+		run: func(ctx context.Context, args []string) error {
+			if system == "any" {
+				system = ""
+			}
+			raw, err := k.do(ctx, http.MethodGet, k.at(args[0], "actions"), nil, client.WithFlag("os", system))
+			if err == nil && string(raw) == "null" {
+				raw = json.RawMessage("[]")
+			}
+			return k.prints(raw, err)
+		},
+	})
+}
