@@ -1,13 +1,13 @@
 package api
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
 
 	"drp/models"
-
-	"encoding/json"
+	"drp/server/content"
 )
 
 func (a *API) info(r *request) (int, any, error) { return http.StatusOK, a.Info(r.local()), nil }
@@ -115,4 +115,13 @@ func (a *API) putContent(r *request) (int, any, error) {
 
 func (a *API) removeContent(r *request) (int, any, error) {
 	return http.StatusNoContent, nil, a.Content.Destroy(r.ctx, r.id())
+}
+
+// pack reads a content pack, as JSON or YAML.
+func (r *request) pack() (*models.Content, error) {
+	body, err := r.body()
+	if err != nil {
+		return nil, err
+	}
+	return content.Parse(body)
 }

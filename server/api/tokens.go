@@ -137,7 +137,15 @@ func (a *API) socket(c *gin.Context) {
 		return
 	}
 	c.Set(principalKey, who.Name)
-	a.Events.Serve(c.Writer, c.Request, who.Claims.Allow, who.Expires)
+	may := who.Claims.Allow
+	if token, ok := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer "); ok {
+		// A connection lives long: what it may see ends with the token's secrets and roles.
+		may = func(scope, action, specific string) bool {
+			now, err := a.Auth.Token(token)
+			return err == nil && now.Claims.Allow(scope, action, specific)
+		}
+	}
+	a.Events.Serve(c.Writer, c.Request, may, who.Expires)
 }
 
 func (a *API) post(e models.Event) { a.Events.Publish(&events.Message{Event: e, AuthKey: e.Key}) }
