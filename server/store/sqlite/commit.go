@@ -21,7 +21,7 @@ func (e *Engine) Commit(ctx context.Context, batch []store.Change) error {
 	if err := e.writer.commit(ctx, batch); err != nil {
 		return fmt.Errorf("commit to %s: %w", e.path, err)
 	}
-	e.newest.Store(e.writer.rev)
+	e.raise(e.writer.rev)
 	return nil
 }
 

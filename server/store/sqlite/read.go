@@ -20,6 +20,7 @@ func (e *Engine) Load(ctx context.Context, fn func(store.Record) error) (uint64,
 		if rev, _, err = newest(ctx, tx); err != nil {
 			return err
 		}
+		e.raise(rev)
 		const records = `SELECT kind, id, rev, raw FROM records ORDER BY kind, id`
 		return e.each(ctx, tx, records, nil, func(scan func(...any) error) (bool, error) {
 			r := store.Record{}
@@ -40,6 +41,17 @@ func (e *Engine) Load(ctx context.Context, fn func(store.Record) error) (uint64,
 		return 0, e.reason(ctx, "load", err)
 	}
 	return rev, nil
+}
+
+// raise notes that a revision is durable: SQLite shows one only after its flush, but then shows it
+// before the commit has returned, and whoever has loaded it must find it in History.
+func (e *Engine) raise(rev uint64) {
+	for {
+		known := e.newest.Load()
+		if rev <= known || e.newest.CompareAndSwap(known, rev) {
+			return
+		}
+	}
 }
 
 // History yields the changes above from; see store.Engine. They come from one snapshot, so that

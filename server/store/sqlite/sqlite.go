@@ -77,7 +77,7 @@ func open(ctx context.Context, path string) (_ *Engine, err error) {
 	if err := e.writer.start(ctx); err != nil {
 		return nil, err
 	}
-	e.newest.Store(e.writer.rev)
+	e.raise(e.writer.rev)
 	if e.readers, err = connect(path); err != nil {
 		return nil, err
 	}
