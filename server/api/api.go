@@ -86,15 +86,15 @@ func (r *request) local() net.Addr {
 // open wraps a route for those whose token or password is good.
 func (a *API) open(h handler) gin.HandlerFunc { return a.limited(BodyLimit, h) }
 
-// wide is open for all but the tokens of profiles: those are for one profile, and see nothing of
-// the server at large.
-func (a *API) wide(h handler) gin.HandlerFunc {
-	return a.open(func(r *request) (int, any, error) {
+// wide refuses the tokens of profiles: those are for one profile, and see nothing of the server
+// at large.
+func wide(h handler) handler {
+	return func(r *request) (int, any, error) {
 		if r.narrow() {
 			return 0, nil, models.Problem(models.Forbidden, "", "", "the token is for one profile only").Typed("AUTH")
 		}
 		return h(r)
-	})
+	}
 }
 
 func (r *request) narrow() bool { return strings.HasPrefix(r.actor.Name, "profile:") }

@@ -43,10 +43,10 @@ func (a *API) Router() *gin.Engine {
 		if k.Name == "preferences" { // shown as one map at /prefs
 			continue
 		}
-		v3.GET(of, a.wide(a.list(k)))
-		v3.HEAD(of, a.wide(a.count(k)))
+		v3.GET(of, a.open(wide(a.list(k))))
+		v3.HEAD(of, a.open(wide(a.count(k))))
 		if k.Name == "jobs" {
-			v3.POST(of, a.open(a.nextJob))
+			v3.POST(of, a.open(wide(a.nextJob)))
 		} else {
 			v3.POST(of, a.open(a.create(k)))
 		}
@@ -67,9 +67,9 @@ func (a *API) Router() *gin.Engine {
 		if k.Name == "jobs" {
 			actions = one + "/plugin_actions"
 		}
-		v3.GET(actions, a.wide(a.actions(k)))
-		v3.GET(actions+"/:action", a.wide(a.action(k)))
-		v3.POST(actions+"/:action", a.wide(a.runAction(k)))
+		v3.GET(actions, a.open(wide(a.actions(k))))
+		v3.GET(actions+"/:action", a.open(wide(a.action(k))))
+		v3.POST(actions+"/:action", a.open(wide(a.runAction(k))))
 
 		if _, ok := k.New().(models.ParamHolder); ok {
 			v3.GET(one+"/params", a.open(a.getParams(k)))
@@ -88,25 +88,25 @@ func (a *API) Router() *gin.Engine {
 	v3.GET("/users/:id/token", a.open(a.userToken))
 	v3.PUT("/users/:id/password", a.open(a.setPassword))
 
-	v3.GET("/jobs/:id/actions", a.open(a.jobActions))
-	v3.GET("/jobs/:id/log", a.open(a.jobLog))
-	v3.HEAD("/jobs/:id/log", a.open(a.jobLog))
-	v3.PUT("/jobs/:id/log", a.limited(logLimit, a.appendJobLog))
+	v3.GET("/jobs/:id/actions", a.open(wide(a.jobActions)))
+	v3.GET("/jobs/:id/log", a.open(wide(a.jobLog)))
+	v3.HEAD("/jobs/:id/log", a.open(wide(a.jobLog)))
+	v3.PUT("/jobs/:id/log", a.limited(logLimit, wide(a.appendJobLog)))
 
-	v3.GET("/contents", a.wide(a.listContents))
-	v3.POST("/contents", a.limited(packLimit, a.createContent))
+	v3.GET("/contents", a.open(wide(a.listContents)))
+	v3.POST("/contents", a.limited(packLimit, wide(a.createContent)))
 	v3.GET("/contents/:id", a.open(a.getContent))
-	v3.PUT("/contents/:id", a.limited(packLimit, a.putContent))
+	v3.PUT("/contents/:id", a.limited(packLimit, wide(a.putContent)))
 	v3.DELETE("/contents/:id", a.open(a.removeContent))
 
 	v3.GET("/prefs", a.open(a.getPrefs))
 	v3.POST("/prefs", a.open(a.setPrefs))
 
-	v3.GET("/info", a.wide(a.info))
-	v3.GET("/objects", a.wide(a.objectTypes))
-	v3.GET("/indexes", a.wide(a.indexes))
-	v3.GET("/indexes/:type", a.wide(a.indexesOf))
-	v3.GET("/indexes/:type/*key", a.wide(a.index))
+	v3.GET("/info", a.open(wide(a.info)))
+	v3.GET("/objects", a.open(wide(a.objectTypes)))
+	v3.GET("/indexes", a.open(wide(a.indexes)))
+	v3.GET("/indexes/:type", a.open(wide(a.indexesOf)))
+	v3.GET("/indexes/:type/*key", a.open(wide(a.index)))
 	v3.POST("/events", a.open(a.postEvent))
 	v3.GET("/ws", a.socket)
 	return g
