@@ -51,6 +51,8 @@ type Client struct {
 	wsURL *url.URL
 	err   error // why the configuration is of no use; every call returns it
 
+	pauses []time.Duration // between the tries to reach the server
+
 	mu     sync.Mutex // guards the login
 	token  string
 	expiry time.Time // of a token this client asked for
@@ -58,7 +60,7 @@ type Client struct {
 
 // New makes a client. It sends nothing: what is wrong with cfg shows at the first request.
 func New(cfg Config) *Client {
-	c := &Client{cfg: cfg}
+	c := &Client{cfg: cfg, pauses: pauses}
 	c.cfg.Token = strings.TrimSpace(cfg.Token)
 	if !strings.Contains(c.cfg.Endpoint, "://") {
 		c.cfg.Endpoint = "https://" + c.cfg.Endpoint
@@ -239,17 +241,17 @@ func (r *request) setBody(in any) (err error) {
 	return err
 }
 
-// pauses are those between the tries to reach a server.
+// pauses are the usual ones: 20 seconds in all.
 var pauses = []time.Duration{1 * time.Second, 1 * time.Second, 2 * time.Second, 3 * time.Second, 5 * time.Second, 8 * time.Second}
 
 // reach sends r until the server answers or the patience ends.
 func (c *Client) reach(ctx context.Context, r *request) (*http.Response, error) {
 	for try := 0; ; try++ {
 		resp, err := c.send(ctx, r)
-		if err == nil || ctx.Err() != nil || r.stream != nil || try == len(pauses) || hopeless(err) {
+		if err == nil || ctx.Err() != nil || r.stream != nil || try == len(c.pauses) || hopeless(err) {
 			return resp, err
 		}
-		if err := sleep(ctx, pauses[try]); err != nil {
+		if err := sleep(ctx, c.pauses[try]); err != nil {
 			return nil, err
 		}
 	}

@@ -256,13 +256,13 @@ func (s *Stream) refused(broken error) {
 // reconnect tries as long as a request would.
 func (s *Stream) reconnect(ctx context.Context) (early []models.Event, err error) {
 	for try := 0; ; try++ {
-		if early, err = s.connect(ctx); err == nil || ctx.Err() != nil || try == len(pauses) || hopeless(err) {
+		if early, err = s.connect(ctx); err == nil || ctx.Err() != nil || try == len(s.c.pauses) || hopeless(err) {
 			return early, err
 		}
 		if class := models.ClassOf(err); class != models.Internal && class != models.Busy {
 			return nil, err
 		}
-		if err := sleep(ctx, pauses[try]); err != nil {
+		if err := sleep(ctx, s.c.pauses[try]); err != nil {
 			return nil, err
 		}
 	}
