@@ -61,10 +61,8 @@ func diskTime(dir string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	defer os.Remove(f.Name())
-	defer f.Close()
 	st, err := f.Stat()
-	if err != nil {
+	if err := errors.Join(err, f.Close(), os.Remove(f.Name())); err != nil {
 		return time.Time{}, err
 	}
 	return st.ModTime(), nil

@@ -105,8 +105,11 @@ func (d *decision) run(want *models.Job) error {
 		return err
 	}
 	m := d.m
-	if !m.Runnable || !m.Available {
-		return conflictf("Machine %s is not %s", m.Uuid, whichOf(m.Runnable, "available", "runnable"))
+	if !m.Runnable {
+		return conflictf("Machine %s is not runnable", m.Uuid)
+	}
+	if !m.Available {
+		return conflictf("Machine %s is not available", m.Uuid)
 	}
 	if m.Done() || m.Context != want.Context {
 		return nil
@@ -127,13 +130,6 @@ func (d *decision) run(want *models.Job) error {
 
 func conflictf(format string, args ...any) error {
 	return models.Errorf(models.Conflict, nil, format, args...).Typed("Conflict")
-}
-
-func whichOf(cond bool, yes, no string) string {
-	if cond {
-		return yes
-	}
-	return no
 }
 
 // find reads the machine, when the actor may make jobs for it, and its newest job.
@@ -168,7 +164,9 @@ func (d *decision) again() error {
 func (d *decision) abandon() error {
 	d.note(d.cur, "The machine has been given something else to do; this job counts as failed")
 	d.cur.State, d.cur.ExitState = models.Failed, string(models.Failed)
-	return d.tx.Update(models.Clone(d.cur))
+	err := d.tx.Update(d.cur)
+	d.cur = models.Clone(d.cur) // with what its Rule has set
+	return err
 }
 
 // candidate is the index of the entry to look at first.

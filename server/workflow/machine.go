@@ -21,7 +21,7 @@ const stoppedAt = "task-stopped-at"
 // machine is the Rule of machines.
 func (r rules) machine(tx *objects.Tx, c *objects.Change) error {
 	if c.New == nil {
-		return mayDelete(c)
+		return deleted(tx, c)
 	}
 	m := c.New.(*models.Machine)
 	if c.Old == nil {
@@ -43,11 +43,20 @@ func (r rules) machine(tx *objects.Tx, c *objects.Change) error {
 	return nil
 }
 
-func mayDelete(c *objects.Change) error {
-	if c.Old.(*models.Machine).Locked && !c.Derived {
-		return lockedError(c.Old)
+// deleted lets a machine go that is not locked. Its jobs stay, but none is the newest job of a
+// machine any more, should another be made under the same UUID.
+func deleted(tx *objects.Tx, c *objects.Change) error {
+	m := c.Old.(*models.Machine)
+	if m.Locked && !c.Derived {
+		return lockedError(m)
 	}
-	return nil
+	e, ok := tx.Get("jobs", m.CurrentJob)
+	if !ok {
+		return nil
+	}
+	j := e.Clone().(*models.Job)
+	j.Current = false
+	return tx.Update(j)
 }
 
 // mayEdit refuses edits of a locked machine, except the one that unlocks it and those of its

@@ -96,7 +96,8 @@ func TestMachinesCannotBeMadeOfWhatIsNotThere(t *testing.T) {
 
 // plant is a world with two boot environments, stages of each and workflows of those.
 func plant(t *testing.T) *world {
-	w := newWorld(t)
+	w := openWorld(t, memory{})
+	t.Cleanup(w.Close)
 	w.tasks("pre", "t1", "t2: pre", "t3", "t4")
 	w.create(&models.BootEnv{Name: "one"}, &models.BootEnv{Name: "two"})
 	w.stage("plain", "t1", "t2")

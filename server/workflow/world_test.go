@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,10 +17,12 @@ import (
 	"drp/models"
 	"drp/models/patch"
 	"drp/server/objects"
+	"drp/server/params"
 	"drp/server/store"
+	"drp/server/store/sqlite"
 )
 
-// memory is an engine that forgets everything.
+// memory is an engine that forgets everything: for tests that need very many worlds.
 type memory struct{}
 
 func (memory) Load(context.Context, func(store.Record) error) (uint64, error) { return 0, nil }
@@ -89,25 +92,45 @@ const machineID = "3e7031fe-3062-45f1-835c-92541bc9cbd3"
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	w, end := storedWorld(t, filepath.Join(t.TempDir(), "drp.db"))
+	t.Cleanup(end)
+	return w
+}
+
+// storedWorld starts a world on a file, and returns what ends it.
+func storedWorld(t testing.TB, path string) (*world, func()) {
+	t.Helper()
+	engine, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := openWorld(t, engine)
+	return w, func() {
+		w.Close()
+		if err := engine.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// openWorld starts a world that the caller closes.
+func openWorld(t testing.TB, engine store.Engine) *world {
+	t.Helper()
 	w := &world{t: t, logs: &memoryLogs{text: map[string]string{}, sync: map[string]int{}}, time: time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)}
 	base := []models.Object{
 		&models.BootEnv{Name: "local"}, &models.BootEnv{Name: "ignore", OnlyUnknown: true},
 		&models.Stage{Name: "none"}, &models.Stage{Name: "local", BootEnv: "local"},
 	}
 	var err error
-	if w.Service, err = objects.New(memory{}, base, w.now, slog.New(slog.DiscardHandler)); err != nil {
+	if w.Service, err = objects.New(engine, base, w.now, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	w.EffectiveParam = func(_ objects.Reader, o models.Object, name string) ([]byte, bool) {
-		raw, ok := o.(*models.Machine).Params[name]
-		return raw, ok
-	}
+	params.Register(w.Service)
 	Register(w.Service)
 	w.jobs = New(w.Service, w.logs, w.now, slog.New(slog.DiscardHandler))
 	if err := w.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.Close)
 	return w
 }
 
@@ -217,7 +240,7 @@ func (w *world) merge(ctx context.Context, kind, key, members string, force bool
 	}
 	p := patch.Patch{}
 	for name, value := range set {
-		p = append(p, patch.Op{Op: "replace", Path: patch.Pointer(name), Value: value})
+		p = append(p, patch.Op{Op: "add", Path: patch.Pointer(name), Value: value})
 	}
 	_, err := w.Patch(ctx, kind, key, p, force)
 	return err
