@@ -1,0 +1,296 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"drp/cli/client"
+	packs "drp/content"
+	"drp/models"
+)
+
+const (
+	user       = "rocketskates"
+	password   = "r0cketsk8ts"  // the default; the server takes it on loopback only
+	shared     = "cluster-name" // the profile of the description of the pattern
+	documented = "cluster-demo"
+	fromCore   = "cluster-demo-core"
+	packFolder = "cluster-demo"
+)
+
+// world is the server, the machines and their runners.
+type world struct {
+	*options
+	out      io.Writer
+	root     string // folder of everything
+	temp     bool   // it is ours to remove
+	endpoint string
+	server   *process
+	client   *client.Client
+	members  []*member
+}
+
+// member is a machine and its runner.
+type member struct {
+	name, uuid string
+	runner     *process
+	kills      int // how often the runner was killed
+}
+
+func newWorld(o *options, out io.Writer) (*world, error) {
+	w := &world{options: o, out: out, root: o.dir}
+	var err error
+	if w.temp = o.dir == ""; w.temp {
+		w.root, err = os.MkdirTemp("", "drp-demo-")
+	} else if w.root, err = filepath.Abs(o.dir); err == nil {
+		err = os.MkdirAll(w.root, 0o700)
+	}
+	if err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	w.endpoint = fmt.Sprintf("https://127.0.0.1:%d", ports[0])
+	w.server = &process{
+		name: "drp-server", dir: w.root, log: filepath.Join(w.root, "server.log"),
+		argv: []string{filepath.Join(o.bin, "drp-server"), "--base-root", filepath.Join(w.root, "server"), "--listen", "127.0.0.1",
+			"--api-port", fmt.Sprint(ports[0]), "--static-port", fmt.Sprint(ports[1]), "--static-secure-port", "0"},
+	}
+	w.client = client.New(client.Config{Endpoint: w.endpoint, Username: user, Password: password})
+	return w, nil
+}
+
+// freePorts finds ports of the loopback that nobody listens on.
+func freePorts(n int) ([]int, error) {
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+func (w *world) chaos() bool { return w.chaosServer+w.chaosRunner > 0 }
+
+func (w *world) say(format string, args ...any) { fmt.Fprintf(w.out, format+"\n", args...) }
+
+// startServer starts the server and returns when it answers.
+func (w *world) startServer(ctx context.Context) error {
+	if err := w.server.start(); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := w.awaitServer(ctx); err != nil {
+		return err
+	}
+	w.say("server    %s  (ready after %d ms, data in %s)", w.endpoint, time.Since(began).Milliseconds(), w.root)
+	return nil
+}
+
+func (w *world) awaitServer(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	_, ended := w.server.current()
+	go func() {
+		select {
+		case <-ended:
+			cancel(errors.New("the server ended before it answered"))
+		case <-ctx.Done():
+		}
+	}()
+	for {
+		_, err := client.Get[models.Info](ctx, w.client, "info")
+		if err == nil || ctx.Err() != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
+	}
+}
+
+// drp runs the command line client as the user of the server.
+func (w *world) drp(ctx context.Context, dir string, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(w.bin, "drp"), args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), w.env("RS_KEY="+user+":"+password)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("drp %s: %w\n%s", strings.Join(args, " "), err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// env is the environment of our clients: ours may name another server.
+func (w *world) env(more ...string) []string {
+	return append([]string{"RS_ENDPOINT=" + w.endpoint, "RS_ENDPOINTS=", "RS_TOKEN=", "RS_KEY=", "RS_USERNAME=", "RS_PASSWORD=",
+		"RS_LOCAL_PROXY=", "RS_CONTEXT=", "RS_UUID=", "HOME=" + w.root}, more...)
+}
+
+// uploadPack bundles the pack as its author would, and uploads it.
+func (w *world) uploadPack(ctx context.Context) error {
+	dir, err := fs.Sub(packs.FS, packFolder)
+	if err != nil {
+		return err
+	}
+	source, bundle := filepath.Join(w.root, "pack"), filepath.Join(w.root, packFolder+".yaml")
+	if err := os.RemoveAll(source); err != nil {
+		return err
+	}
+	if err := os.CopyFS(source, dir); err != nil {
+		return err
+	}
+	if err := w.drp(ctx, source, "contents", "bundle", bundle); err != nil {
+		return err
+	}
+	if err := w.drp(ctx, w.root, "contents", "upload", bundle); err != nil {
+		return err
+	}
+	w.say("content   pack %s uploaded", packFolder)
+	return nil
+}
+
+// createMachines makes the shared profile and the machines, which have nothing to do yet.
+func (w *world) createMachines(ctx context.Context) error {
+	p := &models.Profile{Name: shared, Description: "What the machines of the demonstration share", Params: models.Params{
+		"cluster-profile": quoted(shared), "cluster/profile": quoted(shared), "cluster/size": json.RawMessage(fmt.Sprint(w.machines)),
+	}}
+	if err := w.client.Do(ctx, http.MethodPost, "profiles", p, nil); err != nil {
+		return err
+	}
+	for i := range w.machines {
+		m := &models.Machine{Name: fmt.Sprintf("node-%d", i+1), Profiles: []string{shared}}
+		m.Meta = map[string]string{"icon": "server", "color": "grey"}
+		if err := w.client.Do(ctx, http.MethodPost, "machines", m, m); err != nil {
+			return err
+		}
+		w.members = append(w.members, &member{name: m.Name, uuid: m.Uuid})
+	}
+	w.say("machines  %d, with the shared profile %s", w.machines, shared)
+	return nil
+}
+
+func quoted(s string) json.RawMessage {
+	raw, err := models.Marshal(s)
+	if err != nil {
+		panic("demo: a string does not marshal: " + err.Error())
+	}
+	return raw
+}
+
+// startRunners starts a runner for each machine, with a folder, a log and a token of its own.
+func (w *world) startRunners(ctx context.Context) error {
+	for _, m := range w.members {
+		token, err := client.Get[models.UserToken](ctx, w.client, "machines/"+m.uuid+"/token")
+		if err != nil {
+			return fmt.Errorf("token of %s: %w", m.name, err)
+		}
+		dir := filepath.Join(w.root, m.name)
+		for _, d := range []string{"tmp", "state"} {
+			if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+				return err
+			}
+		}
+		m.runner = &process{
+			name: "the runner of " + m.name, dir: dir, log: filepath.Join(dir, "runner.log"),
+			argv: []string{filepath.Join(w.bin, "drp"), "machines", "processjobs", m.uuid, "--state-dir", filepath.Join(dir, "state"), "--skip-power"},
+			env:  w.env("RS_TOKEN="+token.Token, "TMPDIR="+filepath.Join(dir, "tmp")),
+		}
+		if err := m.runner.start(); err != nil {
+			return err
+		}
+	}
+	w.say("runners   %d processes", len(w.members))
+	return nil
+}
+
+func (w *world) setWorkflow(ctx context.Context) error {
+	patch := []map[string]string{{"op": "replace", "path": "/Workflow", "value": w.workflow}}
+	for _, m := range w.members {
+		if err := w.client.Do(ctx, http.MethodPatch, "machines/"+m.uuid, patch, nil); err != nil {
+			return fmt.Errorf("set the workflow of %s: %w", m.name, err)
+		}
+	}
+	w.say("workflow  %s\n", w.workflow)
+	return nil
+}
+
+func (w *world) member(uuid string) *member {
+	for _, m := range w.members {
+		if m.uuid == uuid {
+			return m
+		}
+	}
+	return nil
+}
+
+// showLogs helps to find out what went wrong.
+func (w *world) showLogs() {
+	for _, m := range w.members {
+		if m.runner != nil {
+			m.runner.tail(w.out, 8)
+		}
+	}
+	w.server.tail(w.out, 20)
+}
+
+// grace is how long a process may take to end.
+const grace = 15 * time.Second
+
+// close ends all processes and removes what is ours.
+func (w *world) close() error {
+	var errs []error
+	done := make(chan error)
+	for _, m := range w.members {
+		go func() {
+			if m.runner == nil {
+				done <- nil
+				return
+			}
+			done <- m.runner.stop(grace)
+		}()
+	}
+	for range w.members {
+		errs = append(errs, <-done)
+	}
+	errs = append(errs, w.server.stop(grace))
+	if w.temp {
+		errs = append(errs, os.RemoveAll(w.root))
+	}
+	return errors.Join(errs...)
+}
+
+// leaveRunning tells how to go on with what runs.
+func (w *world) leaveRunning() {
+	drp := filepath.Join(w.bin, "drp")
+	pids := []string{}
+	for _, m := range w.members {
+		pids = append(pids, fmt.Sprint(m.runner.pid()))
+	}
+	pids = append(pids, fmt.Sprint(w.server.pid()))
+	fmt.Fprintf(w.out, `
+Everything is left running.
+  server    %[1]s  (UI and API; user %[2]s, password %[3]s)
+  to try    export RS_ENDPOINT=%[1]s
+            %[4]s machines list
+            %[4]s profiles show %[5]s
+            %[4]s profiles set %[5]s param my/leader to none     # the next election
+            %[4]s machines workflow Name:%[6]s "" && %[4]s machines workflow Name:%[6]s %[7]s
+            %[4]s events watch
+  to end    kill %[8]s; rm -rf %[9]s
+`, w.endpoint, user, password, drp, shared, w.members[0].name, w.workflow, strings.Join(pids, " "), w.root)
+}
