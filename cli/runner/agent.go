@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,7 +81,7 @@ func (c *AgentConfig) Write(path string) error {
 	return nil
 }
 
-// probe is how long one of several endpoints may take to answer.
+// probe is how long the first of several endpoints may take to answer.
 const probe = 5 * time.Second
 
 // Agent runs the runner of this machine as a service, with the config file in o.StateDir. A
@@ -129,16 +130,30 @@ func (c *AgentConfig) connect(ctx context.Context) (*client.Client, error) {
 	if len(list) == 1 {
 		return client.New(client.Config{Endpoint: list[0], Token: c.Token}), nil
 	}
-	var errs []error
+	ctx, cancel := context.WithTimeout(ctx, probe)
+	defer cancel()
+	type answer struct {
+		client *client.Client
+		err    error
+	}
+	answers := make(chan answer, len(list))
 	for _, endpoint := range list {
 		cl := client.New(client.Config{Endpoint: endpoint, Token: c.Token})
-		try, cancel := context.WithTimeout(ctx, probe)
-		err := cl.Do(try, "GET", "info", nil, nil)
-		cancel()
-		if err == nil {
-			return cl, nil
+		go func() { answers <- answer{cl, cl.Do(ctx, http.MethodGet, "info", nil, nil)} }()
+	}
+	var first *client.Client
+	var errs []error
+	for range list {
+		a := <-answers
+		if a.err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", a.client.Endpoint(), a.err))
+		} else if first == nil {
+			first = a.client
+			cancel()
 		}
-		errs = append(errs, fmt.Errorf("%s: %w", endpoint, err))
+	}
+	if first != nil {
+		return first, nil
 	}
 	return nil, fmt.Errorf("no endpoint answers: %w", errors.Join(errs...))
 }

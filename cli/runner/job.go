@@ -114,6 +114,10 @@ func (r *runner) begin(j *models.Job) (*record, error) {
 		Job: j.Uuid, Task: j.Task, Token: j.Token, Boot: r.state.Boot, Dir: dir, Log: strings.TrimSuffix(r.state.path, ".json") + ".log",
 		Opening: fmt.Sprintf("%s runner on %s begins %s (pid %d)\n", time.Now().UTC().Format(time.RFC3339Nano), host, j.Task, os.Getpid()),
 	}
+	// A runner that was killed between forgetting a job and cleaning up has left its log.
+	if err := os.RemoveAll(rec.Log); err != nil {
+		return nil, fmt.Errorf("clean up: %w", err)
+	}
 	r.state.Work = rec
 	return rec, r.state.save()
 }

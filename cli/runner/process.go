@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -17,8 +18,8 @@ type process struct {
 	Exit  string // file for the exit code: absent before the script starts, empty while it runs
 	Mark  string // text in the environment of all processes of the script
 
-	ended <-chan int   // yields the exit code the system saw, -1 when it saw none
-	free  func() error // lets the script start
+	hold  *os.File   // while it is open and silent, the script does not start
+	ended <-chan int // yields the exit code the system saw, -1 when it saw none
 }
 
 // command is a script to run.
@@ -29,6 +30,15 @@ type command struct {
 	out  *os.File
 	exit string
 	mark string
+}
+
+// free lets the script start.
+func (p *process) free() error {
+	if p.hold == nil {
+		return nil
+	}
+	_, err := io.WriteString(p.hold, "go\n")
+	return errors.Join(err, p.hold.Close())
 }
 
 // fate is what has become of a script whose runner was killed.

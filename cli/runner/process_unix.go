@@ -4,7 +4,6 @@ package runner
 
 import (
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,11 +40,7 @@ func start(c command) (*process, error) {
 		w.Close()
 		return nil, startError(c, err)
 	}
-	p := &process{Pid: cmd.Process.Pid, Exit: c.exit, Mark: c.mark, ended: reap(cmd)}
-	p.free = func() error {
-		_, err := io.WriteString(w, "go\n")
-		return errors.Join(err, w.Close())
-	}
+	p := &process{Pid: cmd.Process.Pid, Exit: c.exit, Mark: c.mark, hold: w, ended: reap(cmd)}
 	p.Start, _ = startOf(p.Pid) // none: it has ended already, and is never looked for
 	return p, nil
 }

@@ -25,7 +25,7 @@ func start(c command) (*process, error) {
 		_ = cmd.Wait() // the state says more
 		ended <- cmd.ProcessState.ExitCode()
 	}()
-	return &process{Pid: cmd.Process.Pid, Exit: c.exit, Mark: c.mark, ended: ended, free: func() error { return nil }}, nil
+	return &process{Pid: cmd.Process.Pid, Exit: c.exit, Mark: c.mark, ended: ended}, nil
 }
 
 func groupAlive(p *process) bool {

@@ -24,6 +24,7 @@ func (w *run) report(ctx context.Context) (end bool, err error) {
 		return w.given(o, err)
 	}
 	w.say("job %s: %s is %s (%s)", w.job.Uuid, w.job.Task, o.State, o.ExitState)
+	w.pause = backoff{}
 	return w.after(ctx, o)
 }
 
@@ -116,7 +117,7 @@ func (w *run) lose(ctx context.Context, cause error) (end bool, err error) {
 	if w.ExitOnFailure || !now.State.Final() {
 		return true, fmt.Errorf("job %s: task %s: %w", w.job.Uuid, w.job.Task, cause)
 	}
-	return false, nil
+	return false, w.pause.wait(ctx) // a server may fail the job but not hold the machine
 }
 
 // farewell is how long a runner that was told to end may take to say so.

@@ -6,8 +6,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"drp/cli/client"
@@ -23,12 +26,17 @@ const (
 // backoff spaces repeated tries: longer each time, and never in step with others.
 type backoff struct{ next time.Duration }
 
-func (b *backoff) wait(ctx context.Context) error {
+func (b *backoff) wait(ctx context.Context) error { return b.waitOr(ctx, nil) }
+
+// waitOr ends early when something comes from wake.
+func (b *backoff) waitOr(ctx context.Context, wake <-chan struct{}) error {
 	b.next = min(max(2*b.next, shortest), longest)
 	t := time.NewTimer(b.next/2 + rand.N(b.next/2))
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return nil
+	case <-wake:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -42,7 +50,15 @@ func temporary(err error) bool {
 		return e.Class == models.Busy || e.Code >= 500 || e.Code == http.StatusTooManyRequests
 	}
 	var cert *tls.CertificateVerificationError
-	return !errors.As(err, &cert)
+	var transport *url.Error
+	var network net.Error
+	switch {
+	case errors.As(err, &cert):
+		return false
+	case errors.As(err, &transport), errors.As(err, &network):
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // get fetches a value, however long the server is away.

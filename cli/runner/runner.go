@@ -102,6 +102,7 @@ type runner struct {
 	state *state
 	room  *room
 	watch *watch
+	pause backoff         // between questions that the server is not ready for
 	mark  *models.Machine // as it was when the server had nothing to do
 }
 
@@ -191,12 +192,13 @@ func (r *runner) stay(ctx context.Context, m *models.Machine) (bool, error) {
 func (r *runner) oneJob(ctx context.Context, m *models.Machine) (bool, error) {
 	j, err := r.claim(ctx)
 	if models.ClassOf(err) == models.Conflict {
-		// The machine has changed since we looked, or another runner is at work.
+		// The machine has changed since we looked, or another runner is at work. When that one
+		// ends its job, nothing happens to the machine: we must ask again.
 		r.say("no job: %v", err)
 		if r.OneShot {
 			return true, nil
 		}
-		return false, r.watch.wait(ctx)
+		return false, r.pause.waitOr(ctx, r.watch.wake)
 	}
 	if err != nil {
 		return true, fmt.Errorf("ask for a job: %w", err)

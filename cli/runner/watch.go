@@ -42,7 +42,7 @@ func (w *watch) run(ctx context.Context, c *client.Client, machine string, log *
 	defer close(w.ended)
 	var b backoff
 	for ctx.Err() == nil {
-		s, err := c.Watch(ctx, "machines.update."+machine, "machines.save."+machine)
+		s, err := c.Watch(ctx, "machines.update."+machine, "machines.save."+machine, "machines.delete."+machine)
 		if err == nil {
 			b = backoff{}
 			err = w.pass(ctx, s)
