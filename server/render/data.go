@@ -1,6 +1,7 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -43,7 +44,7 @@ func (d *Data) Param(key string) (any, error) {
 func (d *Data) raw(key string) ([]byte, error) {
 	raw, ok := d.find(key)
 	if !ok {
-		return nil, &Cause{fmt.Errorf("param %s: not set anywhere and has no default", key)}
+		return nil, because("param %s: not set anywhere and has no default", key)
 	}
 	return raw, nil
 }
@@ -67,7 +68,7 @@ func (d *Data) decode(key string, raw []byte) (any, error) {
 	}
 	v, err := decodeJSON(raw)
 	if err != nil {
-		return nil, &Cause{fmt.Errorf("param %s: %w", key, err)}
+		return nil, because("param %s: %v", key, err)
 	}
 	return v, nil
 }
@@ -101,7 +102,7 @@ func (d *Data) ParamAsYAML(key string) (string, error) {
 	}
 	text, err := yaml.JSONToYAML(raw)
 	if err != nil {
-		return "", &Cause{fmt.Errorf("param %s: %w", key, err)}
+		return "", because("param %s: %v", key, err)
 	}
 	return string(text), nil
 }
@@ -114,10 +115,11 @@ func (d *Data) ComposeParam(key string) (any, error) {
 	}
 	raw, err := params.Compose(d.x.view, h, key)
 	if err != nil {
-		if e, ok := err.(*models.Error); ok && len(e.Messages) == 1 {
-			err = fmt.Errorf("%s", e.Messages[0])
+		var e *models.Error
+		if errors.As(err, &e) && len(e.Messages) == 1 {
+			return nil, because("%s", e.Messages[0])
 		}
-		return nil, &Cause{err}
+		return nil, because("%v", err)
 	}
 	if raw == nil {
 		return d.Param(key)
@@ -151,7 +153,11 @@ func (d *Data) StringExpand(text string) (string, error) { return d.text("String
 
 // ObjectExpand renders every text in a value; the keys of maps stay as they are.
 func (d *Data) ObjectExpand(v any) (any, error) {
-	if _, err := weigh(v); err != nil {
+	w, err := weigh(v)
+	if err == nil {
+		err = d.x.meter.charge(copyCost * w.bytes)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return d.expand("ObjectExpand", v)
@@ -193,7 +199,7 @@ func (d *Data) nested(fn func() (string, error)) (string, error) {
 	}
 	text, err := fn()
 	if err != nil {
-		return "", &Cause{err}
+		return "", locate(err)
 	}
 	d.x.meter.depth--
 	return text, d.x.meter.spend(len(text))
@@ -232,25 +238,37 @@ func (d *Data) GenerateToken() (string, error) {
 // GenerateInfiniteToken is a token for the machine that lasts three years.
 func (d *Data) GenerateInfiniteToken() (string, error) {
 	if d.x.machine == nil {
-		return "", &Cause{fmt.Errorf("GenerateInfiniteToken: there is no machine")}
+		return "", because("GenerateInfiniteToken: there is no machine")
 	}
 	return d.token(d.x.cfg.Tokens.Machine(d.x.machine.Object.Key(), infinite))
 }
 
 // GenerateProfileToken is a token that may change one profile, for so many seconds.
 func (d *Data) GenerateProfileToken(profile string, seconds any) (string, error) {
-	n, err := strconv.ParseInt(fmt.Sprint(seconds), 10, 64)
+	text, err := scalar(seconds)
+	if err != nil {
+		return "", err
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n <= 0 || n > int64(infinite/time.Second) {
-		return "", &Cause{fmt.Errorf("GenerateProfileToken: %v is no number of seconds up to three years", seconds)}
+		return "", because("GenerateProfileToken: %s is no number of seconds up to three years", text)
 	}
 	return d.token(d.x.cfg.Tokens.Profile(profile, time.Duration(n)*time.Second))
 }
 
+// scalar is a value as text, if it is fit to be printed.
+func scalar(v any) (string, error) {
+	if _, err := weigh(v); err != nil {
+		return "", err
+	}
+	return fmt.Sprint(v), nil
+}
+
 func (d *Data) token(text string, err error) (string, error) {
 	if err == nil {
-		return text, d.x.meter.tick()
+		return text, d.x.meter.spend(len(text))
 	}
-	return "", &Cause{fmt.Errorf("make a token: %w", err)}
+	return "", because("make a token: %v", err)
 }
 
 // timeout is a preference in seconds.
@@ -298,20 +316,23 @@ func (d *Data) host() string {
 }
 
 // Info is what the server says of itself.
-func (d *Data) Info() models.Info {
-	if d.x.cfg.Info == nil {
-		return models.Info{}
+func (d *Data) Info() *models.Info {
+	if d.x.dot.info == nil {
+		info := models.Info{}
+		if d.x.cfg.Info != nil {
+			info = d.x.cfg.Info()
+			info.Features = slices.Clone(info.Features)
+		}
+		d.x.dot.info = &info
 	}
-	info := d.x.cfg.Info()
-	info.Features = slices.Clone(info.Features)
-	return info
+	return d.x.dot.info
 }
 
 // ParseURL is one part of a URL: scheme, host (with the port) or path.
 func (d *Data) ParseURL(segment, text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return "", &Cause{err}
+		return "", because("%v", err)
 	}
 	switch segment {
 	case "scheme":
@@ -321,7 +342,7 @@ func (d *Data) ParseURL(segment, text string) (string, error) {
 	case "path":
 		return u.Path, nil
 	}
-	return "", &Cause{fmt.Errorf("ParseURL: %q is none of scheme, host and path", segment)}
+	return "", because("ParseURL: %q is none of scheme, host and path", segment)
 }
 
 // ParseUrl is ParseURL.
@@ -329,13 +350,17 @@ func (d *Data) ParseUrl(segment, text string) (string, error) { return d.ParseUR
 
 // NetmaskToCIDR turns "255.255.255.0" into 24.
 func (d *Data) NetmaskToCIDR(mask any) (int, error) {
-	ip := net.ParseIP(fmt.Sprint(mask)).To4()
+	text, err := scalar(mask)
+	if err != nil {
+		return 0, err
+	}
+	ip := net.ParseIP(text).To4()
 	if ip == nil {
-		return 0, &Cause{fmt.Errorf("NetmaskToCIDR: %v is no netmask", mask)}
+		return 0, because("NetmaskToCIDR: %s is no netmask", text)
 	}
 	ones, bits := net.IPMask(ip).Size()
 	if bits == 0 {
-		return 0, &Cause{fmt.Errorf("NetmaskToCIDR: %v has holes", mask)}
+		return 0, because("NetmaskToCIDR: %s has holes", text)
 	}
 	return ones, nil
 }

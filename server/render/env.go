@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -30,6 +29,9 @@ const defaultArch = "amd64"
 // Env is the boot environment that is rendered, or the one the machine is in; nil when there is
 // none.
 func (d *Data) Env() *Env {
+	if d.x.dot.env != nil {
+		return d.x.dot.env
+	}
 	b, arch := d.x.bootenv, ""
 	if d.x.machine != nil {
 		m := d.x.machine.Object.(*models.Machine)
@@ -45,7 +47,8 @@ func (d *Data) Env() *Env {
 		arch = defaultArch
 	}
 	c := models.Clone(b)
-	return &Env{envFields(*c), OS{osFields(c.OS)}, d.x, arch}
+	d.x.dot.env = &Env{envFields(*c), OS{osFields(c.OS)}, d.x, arch}
+	return d.x.dot.env
 }
 
 func (e *Env) String() string { return e.Name }
@@ -131,7 +134,7 @@ func (e *Env) PathForArch(proto, file, arch string) (string, error) {
 	case "http":
 		return (&Data{e.x}).ProvisionerURL() + "/" + path, nil
 	}
-	return "", &Cause{fmt.Errorf("PathFor: %q is neither tftp nor http", proto)}
+	return "", because("PathFor: %q is neither tftp nor http", proto)
 }
 
 func (e *Env) folder(arch string) string {

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -20,23 +21,58 @@ type function struct {
 	fn      reflect.Value
 	wrapped reflect.Type // the same, but for an error as second result
 	shallow bool         // looks at its arguments no deeper than their own elements
-	guard   guard        // may be nil
+	charge  charge
+	guard   guard // may be nil
+}
+
+// charge is what a result costs, given what the arguments weigh.
+type charge func(m *meter, args int, result reflect.Value) error
+
+func chargeFor(name string) charge {
+	switch {
+	case slices.Contains(handOver, name):
+		return func(*meter, int, reflect.Value) error { return nil }
+	case name == "set":
+		return func(m *meter, _ int, _ reflect.Value) error { return m.charge(entryCost) }
+	case name == "fromJson" || name == "mustFromJson":
+		return func(m *meter, args int, _ reflect.Value) error { return m.charge(parseCost * args) }
+	}
+	return func(m *meter, args int, result reflect.Value) error {
+		if k := result.Kind(); k == reflect.Slice || k == reflect.Map || k == reflect.Interface {
+			if err := m.charge(copyCost * args); err != nil {
+				return err
+			}
+		}
+		return m.spend(shallow(result))
+	}
 }
 
 // guard refuses a call that would take too much before it is made.
 type guard func(args []any) error
 
-// shallowFuncs neither copy nor walk through what their arguments hold, so they may be given
-// values of any weight. All others have their arguments weighed.
+// shallowFuncs neither copy, compare nor print what their arguments hold, so they may be given
+// values of any weight. All others have their arguments weighed; those that take numbers too,
+// since they print what is none.
 var shallowFuncs = []string{
-	"get", "set", "unset", "hasKey", "pluck", "keys", "values", "pick", "omit", "dict", "dig",
+	"get", "set", "unset", "hasKey", "pluck", "values", "pick", "omit", "dig",
 	"list", "tuple", "append", "push", "mustAppend", "mustPush", "prepend", "mustPrepend", "first", "mustFirst",
-	"last", "mustLast", "rest", "mustRest", "initial", "mustInitial", "slice", "mustSlice", "reverse", "mustReverse",
+	"last", "mustLast", "rest", "mustRest", "initial", "mustInitial", "reverse", "mustReverse",
 	"default", "empty", "coalesce", "all", "any", "ternary", "compact", "mustCompact",
 	"typeOf", "typeIs", "typeIsLike", "kindOf", "kindIs",
-	"int", "int64", "float64", "add", "add1", "sub", "mul", "div", "mod", "max", "min", "biggest",
 	"contains", "hasPrefix", "hasSuffix", "trimPrefix", "trimSuffix", "trim",
 }
+
+// handOver return one of their arguments, or a part of it, and so cost nothing but the step.
+var handOver = []string{
+	"get", "unset", "dig", "first", "mustFirst", "last", "mustLast", "default", "coalesce", "ternary",
+	"trimPrefix", "trimSuffix", "trim", "slice", "mustSlice", "trunc", "substr",
+}
+
+const (
+	copyCost  = 4  // a copy of a value, for each byte of its text
+	parseCost = 16 // a value made of text, for each byte of that
+	entryCost = 128
+)
 
 var guards = map[string]guard{
 	"repeat":    func(a []any) error { return fits(times(num(a, 0), len(str(a, 1)))) },
@@ -57,9 +93,9 @@ var guards = map[string]guard{
 	"uniq":      uniqGuard, "mustUniq": uniqGuard, "without": withoutGuard, "mustWithout": withoutGuard,
 	"fromJson": fromJSONGuard, "mustFromJson": fromJSONGuard,
 	"toPrettyJson": prettyGuard, "mustToPrettyJson": prettyGuard,
-	"concat": func(a []any) error { return nil }, // its arguments are weighed
-	"chunk":  chunkGuard, "mustChunk": chunkGuard,
-	"printf": printfGuard,
+	"chunk": chunkGuard, "mustChunk": chunkGuard,
+	"printf": printfGuard, "genPrivateKey": keyGuard,
+	"addf": floatGuard, "subf": floatGuard, "mulf": floatGuard, "divf": floatGuard,
 
 	"regexMatch": regexGuard, "mustRegexMatch": regexGuard, "regexFind": regexGuard, "mustRegexFind": regexGuard,
 	"regexFindAll": regexListGuard, "mustRegexFindAll": regexListGuard, "regexSplit": regexListGuard, "mustRegexSplit": regexListGuard,
@@ -73,6 +109,7 @@ func functions() map[string]function {
 	for _, name := range leftOut {
 		delete(all, name)
 	}
+	all["eq"], all["ne"] = equal, notEqual
 	// The language's own that write text are called as functions of ours, so that they are bounded.
 	all["print"], all["println"], all["printf"] = fmt.Sprint, fmt.Sprintln, fmt.Sprintf
 	all["html"], all["js"], all["urlquery"] = template.HTMLEscaper, template.JSEscaper, template.URLQueryEscaper
@@ -92,12 +129,10 @@ func newFunction(name string, fn any) function {
 	for i := range in {
 		in[i] = t.In(i)
 	}
-	f := function{fn: v, guard: guards[name]}
-	f.wrapped = reflect.FuncOf(in, []reflect.Type{t.Out(0), errorType}, t.IsVariadic())
-	for _, s := range shallowFuncs {
-		f.shallow = f.shallow || s == name
+	return function{
+		fn: v, wrapped: reflect.FuncOf(in, []reflect.Type{t.Out(0), errorType}, t.IsVariadic()),
+		shallow: slices.Contains(shallowFuncs, name), charge: chargeFor(name), guard: guards[name],
 	}
-	return f
 }
 
 // metered is the function as one run may call it. A panic inside is an error of the template,
@@ -108,7 +143,8 @@ func (f function) metered(m *meter) any {
 		fail := func(err error) []reflect.Value {
 			return []reflect.Value{reflect.Zero(out), reflect.ValueOf(&err).Elem()}
 		}
-		if err := f.admit(m, args); err != nil {
+		weight, err := f.admit(m, args)
+		if err != nil {
 			return fail(err)
 		}
 		var res []reflect.Value
@@ -120,30 +156,33 @@ func (f function) metered(m *meter) any {
 		if len(res) == 2 && !res[1].IsNil() {
 			return fail(res[1].Interface().(error))
 		}
-		if err := m.spend(shallow(res[0])); err != nil {
+		if err := f.charge(m, weight, res[0]); err != nil {
 			return fail(err)
 		}
 		return []reflect.Value{res[0], reflect.Zero(errorType)}
 	}).Interface()
 }
 
-func (f function) admit(m *meter, args []reflect.Value) error {
+// admit counts the call, and returns what the arguments weigh where that matters.
+func (f function) admit(m *meter, args []reflect.Value) (weight int, err error) {
 	if err := m.tick(); err != nil {
-		return err
+		return 0, err
 	}
 	if f.shallow && f.guard == nil {
-		return nil
+		return 0, nil
 	}
 	flat := flatten(args, f.wrapped.IsVariadic())
 	if !f.shallow {
-		if _, err := weigh(flat...); err != nil {
-			return err
+		w, err := weigh(flat...)
+		if err != nil {
+			return 0, err
 		}
+		weight = w.bytes
 	}
 	if f.guard == nil {
-		return nil
+		return weight, nil
 	}
-	return f.guard(flat)
+	return weight, f.guard(flat)
 }
 
 // flatten is the arguments one by one, as the template gave them.
@@ -371,4 +410,20 @@ func regexReplaceGuard(a []any) error {
 	}
 	matches := len(re.FindAllStringIndex(src, maxValue/len(with)+1))
 	return fits(len(src) + times(matches, len(with)) + times(strings.Count(with, "$"), len(src)))
+}
+
+// keyGuard refuses what takes longer than a request may.
+func keyGuard(a []any) error {
+	if str(a, 0) == "dsa" {
+		return stop("dsa keys take too long to make")
+	}
+	return nil
+}
+
+// floatGuard: each factor adds 300 digits.
+func floatGuard(a []any) error {
+	if len(a) > 64 {
+		return stop("calculates with more than 64 numbers at once")
+	}
+	return nil
 }

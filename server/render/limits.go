@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"time"
 )
 
@@ -15,7 +16,7 @@ type Limits struct {
 	Work   int           // bytes that functions may produce on the way; 128 MiB
 	Depth  int           // templates within templates; 200
 	Time   time.Duration // 10 s
-	AtOnce int           // requests that render at the same time, others wait; 8
+	AtOnce int           // requests that render at the same time, others wait; 4, or one a CPU
 }
 
 func (l Limits) filled() Limits {
@@ -28,7 +29,7 @@ func (l Limits) filled() Limits {
 	def(&l.Total, 32<<20)
 	def(&l.Work, 128<<20)
 	def(&l.Depth, 200)
-	def(&l.AtOnce, 8)
+	def(&l.AtOnce, max(4, runtime.GOMAXPROCS(0)))
 	if l.Time == 0 {
 		l.Time = 10 * time.Second
 	}
@@ -87,6 +88,11 @@ func (m *meter) spend(n int) error {
 	if n < 0 || n > maxValue {
 		return stop("a value would be larger than %d MiB", maxValue>>20)
 	}
+	return m.charge(n)
+}
+
+// charge is spend for what is no single value.
+func (m *meter) charge(n int) error {
 	if m.work += n; m.work > m.limits.Work {
 		return stop("works with more than %d MiB", m.limits.Work>>20)
 	}

@@ -29,10 +29,10 @@ func (d *Data) Machine() *Machine {
 	if d.x.machine == nil {
 		return nil
 	}
-	if d.x.dotMachine == nil {
-		d.x.dotMachine = &Machine{machineFields(*d.x.machine.Clone().(*models.Machine)), d.x, d.x.machine.Raw}
+	if d.x.dot.machine == nil {
+		d.x.dot.machine = &Machine{machineFields(*d.x.machine.Clone().(*models.Machine)), d.x, d.x.machine.Raw}
 	}
-	return d.x.dotMachine
+	return d.x.dot.machine
 }
 
 // MarshalJSON writes the machine as the API shows it.
@@ -108,10 +108,10 @@ func (t *Task) String() string { return t.Name }
 
 // Task is the task that is rendered; nil when it is something else.
 func (d *Data) Task() *Task {
-	if d.x.task == nil {
-		return nil
+	if d.x.dot.task == nil && d.x.task != nil {
+		d.x.dot.task = &Task{taskFields(*models.Clone(d.x.task)), d.x.os}
 	}
-	return &Task{taskFields(*models.Clone(d.x.task)), d.x.os}
+	return d.x.dot.task
 }
 
 // Stage is a stage as templates see it.
@@ -121,6 +121,9 @@ func (s *Stage) String() string { return s.Name }
 
 // Stage is the stage that is rendered, or the one the machine is in; nil when there is none.
 func (d *Data) Stage() *Stage {
+	if d.x.dot.stage != nil {
+		return d.x.dot.stage
+	}
 	s := d.x.stage
 	if s == nil && d.x.machine != nil {
 		s, _ = objects.Get[*models.Stage](d.x.view, d.x.machine.Object.(*models.Machine).Stage)
@@ -128,5 +131,6 @@ func (d *Data) Stage() *Stage {
 	if s == nil {
 		return nil
 	}
-	return &Stage{stageFields(*models.Clone(s))}
+	d.x.dot.stage = &Stage{stageFields(*models.Clone(s))}
+	return d.x.dot.stage
 }

@@ -58,7 +58,7 @@ func New(cfg Config) *Renderer {
 	for name, f := range r.funcs {
 		known[name] = f.fn.Interface()
 	}
-	for _, name := range []string{"and", "or", "not", "len", "index", "call", "eq", "ne", "lt", "le", "gt", "ge"} {
+	for _, name := range []string{"and", "or", "not", "len", "index", "call", "lt", "le", "gt", "ge"} {
 		known[name] = name // the language's own; the parser only asks whether there is one
 	}
 	r.parser = newParser(known)

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -357,3 +358,9 @@ func TestTemplatesCannotChangeObjects(t *testing.T) {
 		t.Errorf("got %s, want %s", is, was)
 	}
 }
+
+// empty is a state without objects.
+type empty struct{ objects.Reader }
+
+func (empty) Get(kind, key string) (*objects.Entry, bool) { return nil, false }
+func (empty) All(kind string) iter.Seq[*objects.Entry]    { return func(func(*objects.Entry) bool) {} }

@@ -44,7 +44,7 @@ func (d *Data) repos() ([]*Repo, error) {
 	}
 	var list []*Repo
 	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, &Cause{fmt.Errorf("param %s: %w", repositories, err)}
+		return nil, because("param %s: %v", repositories, err)
 	}
 	list = slices.DeleteFunc(list, func(r *Repo) bool { return r == nil })
 	for _, r := range list {
@@ -131,7 +131,7 @@ func (r *Repo) Install() (string, error) {
 	}
 	u, err := url.Parse(r.URL)
 	if err != nil {
-		return "", &Cause{fmt.Errorf("repository %s: %w", r.Tag, err)}
+		return "", because("repository %s: %v", r.Tag, err)
 	}
 	if r.SecuritySource && !r.InstallSource {
 		return "d-i apt-setup/security_host string " + u.Host + "\n" + "d-i apt-setup/security_path string " + u.Path, nil

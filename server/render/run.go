@@ -28,8 +28,16 @@ type run struct {
 
 	bodies, paths *template.Template // the templates in use so far
 	current       *template.Template // the one of both that is being rendered
-	dotMachine    *Machine           // as handed to the templates
-	defines       map[string]string  // name -> ID of the Template that defines it
+
+	// What templates have been handed: made once, and a copy of their own.
+	dot struct {
+		machine *Machine
+		task    *Task
+		stage   *Stage
+		env     *Env
+		info    *models.Info
+	}
+	defines map[string]string // name -> ID of the Template that defines it
 }
 
 // contents renders the body of a template.
@@ -230,54 +238,64 @@ func (x *run) defined(name string) (*unit, error) {
 // then the whole of what Go says of it.
 func (x *run) problem(t *models.TemplateInfo, err error) error {
 	what := strings.TrimSuffix(x.owner.Kind(), "s") + " " + x.owner.Key() + ", template " + t.Name
-	place, why := locate(err)
+	f := locate(err)
 	switch {
-	case place.line == "":
+	case f.line == "":
 		what += ": "
-	case place.name == t.Name || place.name == t.ID:
-		what += ", line " + place.line + ": "
+	case f.name == t.Name || f.name == t.ID:
+		what += ", line " + f.line + ": "
 	default:
-		what += ": in " + place.name + ", line " + place.line + ": "
+		what += ": in " + f.name + ", line " + f.line + ": "
 	}
-	messages := []string{what + clip(why)}
-	if full := clip(err.Error()); place.line != "" {
-		messages = append(messages, full)
+	messages := []string{what + f.why}
+	if f.line != "" {
+		messages = append(messages, clip(err.Error()))
 	}
 	return models.Problem(models.Invalid, x.owner.Kind(), x.owner.Key(), messages...).Typed("ValidationError")
 }
 
+// place is a line of a template.
 type place struct{ name, line string }
+
+// failure is an error reduced to what a person needs. Errors that pass from one template into
+// another become failures, so that they do not grow with each.
+type failure struct {
+	place // where; no line: at the place that the template around it finds
+	why   string
+}
+
+func (f *failure) Error() string { return f.why }
+
+// because is an error of one of the data object's methods.
+func because(format string, args ...any) error {
+	return &failure{why: clip(fmt.Sprintf(format, args...))}
+}
 
 // goPlace is how text/template says where it was.
 var goPlace = regexp.MustCompile(`(?s)^template: (.*?):(\d+)(?::\d+)?: (?:executing .*? at <.*?>: )?(.*)$`)
 
 // locate splits an error of text/template into place and reason. Of templates that called each
 // other through functions it is the innermost that counts.
-func locate(err error) (place, string) {
+func locate(err error) *failure {
+	f := &failure{}
 	m := goPlace.FindStringSubmatch(err.Error())
-	if m == nil {
-		return place{}, err.Error()
+	if m != nil {
+		f.place, f.why = place{m[1], m[2]}, clip(m[3])
+	} else {
+		f.why = clip(err.Error())
 	}
-	at, why := place{m[1], m[2]}, m[3]
-	var cause *Cause
-	if errors.As(err, &cause) {
-		if inner, reason := locate(cause.Err); inner.line != "" {
-			return inner, reason
-		}
-		return at, cause.Error()
-	}
+	var inner *failure
 	var s *stopped
-	if errors.As(err, &s) {
-		return at, s.Error()
+	switch {
+	case errors.As(err, &inner) && inner.line != "":
+		return inner
+	case inner != nil:
+		f.why = inner.why
+	case errors.As(err, &s):
+		f.why = s.why
 	}
-	return at, why
+	return f
 }
-
-// Cause is an error of one of the data object's methods.
-type Cause struct{ Err error }
-
-func (c *Cause) Error() string { return c.Err.Error() }
-func (c *Cause) Unwrap() error { return c.Err }
 
 // clip keeps messages readable: Go quotes whole loops in them.
 func clip(s string) string {
