@@ -116,10 +116,26 @@ func (w *world) awaitServer(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
+	if err := awaitPort(ctx, strings.TrimPrefix(w.endpoint, "https://")); err != nil {
+		return err
+	}
+	_, err := client.Get[models.Info](ctx, w.client, "info")
+	return err
+}
+
+// awaitPort returns when somebody listens there. No other process tells us when that is so.
+func awaitPort(ctx context.Context, address string) error {
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
 	for {
-		_, err := client.Get[models.Info](ctx, w.client, "info")
-		if err == nil || ctx.Err() != nil {
-			return errors.Join(err, context.Cause(ctx))
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }
