@@ -510,7 +510,15 @@ func TestBaseObjectsShowThroughAndCanBeOverridden(t *testing.T) {
 	if got := describe(); got != "mine" {
 		t.Errorf("overridden: %q", got)
 	}
-	if _, err := s.Delete(ctx, "stages", "none"); err != nil {
+	if _, err := s.Do(ctx, false, func(tx *Tx) error {
+		if err := tx.Delete("stages", "none"); err != nil {
+			return err
+		}
+		if e, ok := tx.Get("stages", "none"); !ok || e.Object.(*models.Stage).Description != "built in" {
+			t.Error("inside the change that deletes the override, what it hid does not show")
+		}
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if got := describe(); got != "built in" {

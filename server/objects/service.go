@@ -357,4 +357,8 @@ func (s *Service) Await(ctx context.Context, kind, key string, rev uint64) (*Ent
 	}
 }
 
-func (s *Service) overridable(e *Entry) bool { return e.Rev == 0 && e.Object.Base().ReadOnly }
+// overridable: what comes with the server gives way to a stored object, but for roles, whose
+// meaning nobody is to change unseen.
+func (s *Service) overridable(e *Entry) bool {
+	return e.Rev == 0 && e.Object.Base().ReadOnly && e.Object.Kind() != "roles"
+}

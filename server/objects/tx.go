@@ -71,11 +71,20 @@ type write struct {
 func (tx *Tx) Get(kind, key string) (*Entry, bool) {
 	k := store.Key{Kind: kind, ID: key}
 	if w, ok := tx.writes[k]; ok {
-		return w.entry, w.entry != nil
+		e := tx.shown(w)
+		return e, e != nil
 	}
 	e, ok := tx.state.Get(kind, key)
 	tx.reads[k] = e
 	return e, ok
+}
+
+// shown is what a staged write leaves: behind a deleted object what comes with the server shows.
+func (tx *Tx) shown(w *write) *Entry {
+	if w.entry == nil {
+		return tx.state.kinds[w.key.Kind].base[w.key.ID]
+	}
+	return w.entry
 }
 
 func (tx *Tx) Find(kind, id string) (*Entry, bool) {
@@ -96,7 +105,7 @@ func (tx *Tx) All(kind string) iter.Seq[*Entry] {
 	return func(yield func(*Entry) bool) {
 		for e := range tx.state.All(kind) {
 			if w, ok := tx.writes[store.Key{Kind: kind, ID: e.Object.Key()}]; ok {
-				if e = w.entry; e == nil {
+				if e = tx.shown(w); e == nil {
 					continue
 				}
 			}
@@ -170,10 +179,13 @@ func (tx *Tx) Delete(kind, key string) error {
 	if !ok {
 		return models.MissingError(kind, key)
 	}
+	if err := tx.change(&Change{Op: Delete, Old: old.Object}, old); err != nil {
+		return err // that it is in use says more than that it is read-only
+	}
 	if old.Object.Base().ReadOnly {
 		return readOnlyError(old.Object)
 	}
-	return tx.change(&Change{Op: Delete, Old: old.Object}, old)
+	return nil
 }
 
 // Uninstall removes an object that came with a content pack.
