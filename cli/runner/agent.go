@@ -48,10 +48,10 @@ func ReadAgentConfig(path string) (*AgentConfig, error) {
 func (c *AgentConfig) check() error {
 	var errs []error
 	if len(c.endpoints()) == 0 {
-		errs = append(errs, errors.New("Endpoints is missing"))
+		errs = append(errs, errors.New("no Endpoints"))
 	}
 	if c.Token == "" {
-		errs = append(errs, errors.New("Token is missing"))
+		errs = append(errs, errors.New("no Token"))
 	}
 	if !models.IsUUID(c.MachineID) {
 		errs = append(errs, fmt.Errorf("MachineID %q is no UUID", c.MachineID))
@@ -86,8 +86,8 @@ const probe = 5 * time.Second
 
 // Agent runs the runner of this machine as a service, with the config file in o.StateDir. A
 // runner that fails is started again, with the config read anew. Agent returns nil when the
-// runner has ended by itself, as before a reboot, and ctx's error when ctx ends. Of o it uses what
-// the config does not say.
+// runner has ended by itself, as before a reboot, or when ctx is cancelled. Of o it uses what the
+// config does not say.
 func Agent(ctx context.Context, o Options) error {
 	o = o.defaults()
 	o.Service = true
@@ -101,8 +101,8 @@ func Agent(ctx context.Context, o Options) error {
 		if time.Since(began) > time.Minute {
 			b = backoff{}
 		}
-		if err := b.wait(ctx); err != nil {
-			return err
+		if b.wait(ctx) != nil {
+			return nil
 		}
 	}
 }

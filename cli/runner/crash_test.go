@@ -1,3 +1,5 @@
+//go:build linux
+
 package runner
 
 import (
@@ -383,8 +385,8 @@ func TestOutcomeOnRecordIsReported(t *testing.T) {
 				}
 				return none
 			}
-			if err := Run(ctx, o); !errors.Is(err, context.Canceled) {
-				t.Errorf("got %v", err)
+			if err := Run(ctx, o); err != nil {
+				t.Error(err)
 			}
 			f.mu.Lock()
 			f.fault = func(string, string) fault { return none }
@@ -522,5 +524,30 @@ func TestDeletedMachineEndsTheRunner(t *testing.T) {
 	f.edit(func(m *models.Machine) { m.Uuid = "11111111-1111-1111-1111-111111111111" })
 	if err := <-done; models.ClassOf(err) != models.NotFound {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestOutcomeIsKeptForARunnerWithMoreRights takes the runner's rights away while the script runs.
+func TestOutcomeIsKeptForARunnerWithMoreRights(t *testing.T) {
+	f := newFake(t, "task1")
+	o := options(t, f)
+	ran := filepath.Join(o.TempDir, "ran")
+	f.script("task1", fmt.Sprintf("echo ran >>%q", ran))
+	f.fault = func(method, path string) fault {
+		if method == "PATCH" && f.newest("task1").State == models.Running {
+			return forbidden
+		}
+		return none
+	}
+	if err := once(t, o); models.ClassOf(err) != models.Forbidden {
+		t.Fatalf("got %v, want Forbidden", err)
+	}
+	f.fault = func(string, string) fault { return none }
+	o.OneShot = true
+	if err := once(t, o); err != nil {
+		t.Fatal(err)
+	}
+	if j := f.newest("task1"); j.State != models.Finished || len(f.order) != 1 || read1(t, ran) != "ran\n" {
+		t.Errorf("job is %s, %d jobs, ran %q", j.State, len(f.order), read1(t, ran))
 	}
 }

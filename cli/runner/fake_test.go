@@ -1,3 +1,5 @@
+//go:build linux
+
 package runner
 
 import (
@@ -63,6 +65,7 @@ const (
 	dropped          // never arrives
 	unanswered       // is carried out, and the answer gets lost
 	refused          // 503
+	forbidden        // 403
 )
 
 func newFake(t *testing.T, tasks ...string) *fake {
@@ -166,7 +169,11 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	status, answer := http.StatusServiceUnavailable, any(models.Problem(models.Busy, "", "", "later"))
-	if what != refused {
+	switch what {
+	case refused:
+	case forbidden:
+		status, answer = http.StatusForbidden, models.Problem(models.Forbidden, "", "", "no")
+	default:
 		status, answer = f.answer(r, path, body)
 		f.record(r, path, body, status)
 	}

@@ -89,7 +89,10 @@ func (r *runner) perform(ctx context.Context, j *models.Job, rec *record) (end b
 	r.say("job %s: %s begins", j.Uuid, j.Task)
 	err = w.toOutcome(ctx)
 	if ctx.Err() != nil {
-		return true, errors.Join(ctx.Err(), w.abandon(ctx))
+		if err := w.abandon(ctx); err != nil {
+			return true, err
+		}
+		return true, ctx.Err()
 	}
 	if err != nil {
 		return w.lose(ctx, err)

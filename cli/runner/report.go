@@ -64,16 +64,13 @@ func (w *run) setEnded(ctx context.Context, o outcome) error {
 	return nil // an earlier try had arrived
 }
 
-// given gives up a job whose outcome the server will not take.
+// given deals with an outcome that the server will not take.
 func (w *run) given(o outcome, err error) (bool, error) {
 	w.say("job %s: %s, but the server does not take it: %v", w.job.Uuid, o.State, err)
-	if derr := w.drop(); derr != nil {
-		return true, derr
-	}
 	if errors.Is(err, errLost) || models.ClassOf(err) == models.NotFound {
-		return false, nil
+		return false, w.drop()
 	}
-	return true, fmt.Errorf("report job %s: %w", w.job.Uuid, err)
+	return true, fmt.Errorf("report job %s: %w", w.job.Uuid, err) // it stays on record, for a runner with more rights
 }
 
 // after does what the outcome asks of this host.

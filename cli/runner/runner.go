@@ -51,15 +51,18 @@ type Options struct {
 }
 
 // Run works on the jobs of one machine. It returns nil when it has ended by itself: nothing left
-// to do (OneShot), a task asked to stop, or the host goes down. When ctx ends, so does the script
-// that runs, its job is reported failed, the machine is left runnable, and Run returns ctx's error.
-// A second Run for the same machine and context on one host is refused.
+// to do (OneShot), a task asked to stop, or the host goes down. When ctx is cancelled the script
+// that runs is ended, its job is reported failed, the machine is left runnable, and Run returns
+// nil too. A second Run for the same machine and context on one host is refused.
 func Run(ctx context.Context, o Options) error {
 	r := &runner{Options: o.defaults()}
-	if err := r.open(ctx); err != nil {
-		return errors.Join(err, r.close())
+	err := r.open(ctx)
+	if err == nil {
+		err = r.work(ctx)
 	}
-	err := r.work(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil // that is what was asked for
+	}
 	return errors.Join(err, r.close())
 }
 

@@ -1,3 +1,5 @@
+//go:build linux
+
 package runner
 
 import (
@@ -128,8 +130,8 @@ func TestFailedTaskHoldsTheMachineAndGetsANewJob(t *testing.T) {
 	if len(f.order) != 2 || f.newest("task1").State != models.Finished {
 		t.Errorf("jobs: %d, the last %s; want 2, finished", len(f.order), f.newest("task1").State)
 	}
-	if err := end(); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want that it was cancelled", err)
+	if err := end(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -345,8 +347,8 @@ func TestRunnerThatIsToldToEndEndsItsScript(t *testing.T) {
 	o.Grace = 100 * time.Millisecond
 	end := begin(t, o)
 	f.until("the script is up", func() bool { return strings.Contains(f.logs[f.machine.CurrentJob], "\nup\n") })
-	if err := end(); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want that it was cancelled", err)
+	if err := end(); err != nil {
+		t.Error(err)
 	}
 	if j := f.newest("task1"); j.State != models.Failed || !f.machine.Runnable {
 		t.Errorf("job is %s, runnable: %v; want failed and true", j.State, f.machine.Runnable)
