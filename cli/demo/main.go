@@ -55,10 +55,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	err = play(ctx, w)
-	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("%w (%w)", context.Cause(ctx), err)
-	}
-	if err != nil {
+	switch {
+	case err != nil && errors.Is(ctx.Err(), context.Canceled):
+		err = errors.New("interrupted")
+	case err != nil && ctx.Err() != nil:
+		err = context.Cause(ctx)
+		w.showLogs()
+	case err != nil:
 		w.showLogs()
 	}
 	if o.keep && err == nil {

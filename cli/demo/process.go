@@ -18,11 +18,13 @@ type process struct {
 	argv []string
 	env  []string
 	dir  string
-	log  string // file that gets what it prints
+	log  string          // file that gets what it prints
+	died chan<- *process // is told when it ends unasked
 
 	mu    sync.Mutex
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when cmd has ended
+	asked bool          // to end
 }
 
 func (p *process) start() error {
@@ -40,12 +42,28 @@ func (p *process) start() error {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
 	ended := make(chan struct{})
-	p.cmd, p.ended = cmd, ended
+	p.cmd, p.ended, p.asked = cmd, ended, false
 	go func() {
-		_ = cmd.Wait() // who asks finds the outcome in ProcessState
+		_ = cmd.Wait() // how it ended is in its log
+		p.mu.Lock()
+		unasked := !p.asked
+		p.mu.Unlock()
 		close(ended)
+		if unasked {
+			p.died <- p
+		}
 	}()
 	return nil
+}
+
+// ask notes that the process is meant to end, and returns its id and what tells of its end; the
+// id is 0 when it does not run.
+func (p *process) ask() (int, <-chan struct{}) {
+	pid := p.pid()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked = true
+	return pid, p.ended
 }
 
 // pid is the id of the running process, 0 when it does not run.
@@ -72,20 +90,18 @@ func (p *process) current() (*exec.Cmd, chan struct{}) {
 
 // kill ends it as a crash would (kill -9).
 func (p *process) kill() {
-	if pid := p.pid(); pid != 0 {
+	if pid, ended := p.ask(); pid != 0 {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // that it has just ended is as good
-		_, ended := p.current()
 		<-ended
 	}
 }
 
 // stop asks it to end, and after a grace kills it and what is left of its group.
 func (p *process) stop(grace time.Duration) error {
-	pid := p.pid()
+	pid, ended := p.ask()
 	if pid == 0 {
 		return nil
 	}
-	_, ended := p.current()
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("end %s: %w", p.name, err)
 	}

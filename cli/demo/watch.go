@@ -20,19 +20,18 @@ import (
 // watch follows the machines and their jobs by events, and shows them.
 type watch struct {
 	*world
-	stream   *client.Stream
-	rows     map[string]*row
-	seen     map[string]bool // finished jobs of tasks
-	kills    []kill          // to come
-	restarts chan error
-	pending  int // restarts under way
-	table    *table
+	stream *client.Stream
+	rows   map[string]*row
+	seen   map[string]bool // finished jobs of tasks
+	kills  []kill          // to come
+	table  *table
 }
 
 // row is what is shown of a machine.
 type row struct {
 	machine models.Machine
-	state   models.State // of its newest job
+	job     models.Job // the newest
+	shown   line
 }
 
 // kill is due when so many jobs are finished.
@@ -43,7 +42,7 @@ type kill struct {
 }
 
 func newWatch(ctx context.Context, w *world) (*watch, error) {
-	x := &watch{world: w, rows: map[string]*row{}, seen: map[string]bool{}, restarts: make(chan error), table: &table{out: w.out}}
+	x := &watch{world: w, rows: map[string]*row{}, seen: map[string]bool{}, table: &table{out: w.out}}
 	x.table.live = isTerminal(w.out)
 	var err error
 	if x.stream, err = w.client.Watch(ctx, "machines.*.*", "jobs.*.*"); err != nil {
@@ -60,12 +59,7 @@ func isTerminal(out io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-func (x *watch) close() {
-	for ; x.pending > 0; x.pending-- {
-		<-x.restarts
-	}
-	x.stream.Close()
-}
+func (x *watch) close() { x.stream.Close() }
 
 // untilComplete returns when all machines have gone through the workflow, and all kills are done.
 func (x *watch) untilComplete(ctx context.Context) error {
@@ -97,10 +91,8 @@ func (x *watch) untilComplete(ctx context.Context) error {
 			if err := x.take(ctx, e); err != nil {
 				return err
 			}
-		case err := <-x.restarts:
-			if x.pending--; err != nil {
-				return err
-			}
+		case p := <-x.died:
+			return fmt.Errorf("%s has ended by itself", p.name)
 		case err := <-errs:
 			return err
 		}
@@ -142,7 +134,7 @@ func (x *watch) complete() bool {
 			return false
 		}
 	}
-	return x.pending == 0
+	return len(x.kills) == 0
 }
 
 // refresh looks at everything, as after events may have been missed.
@@ -226,7 +218,7 @@ func (x *watch) job(ctx context.Context, j *models.Job) error {
 		return nil
 	}
 	if j.Current {
-		x.row(j.Machine).state = j.State
+		x.row(j.Machine).job = *j
 	}
 	if j.State == models.Failed && !x.chaos() {
 		var log []byte
@@ -237,13 +229,13 @@ func (x *watch) job(ctx context.Context, j *models.Job) error {
 	}
 	if verb, _ := models.SplitEntry(j.Task); j.State == models.Finished && verb == "" && !x.seen[j.Uuid] {
 		x.seen[j.Uuid] = true
-		x.strike()
+		return x.strike()
 	}
 	return nil
 }
 
-// strike carries out the kills that are due.
-func (x *watch) strike() {
+// strike carries out the kills that are due, and starts again what it has killed.
+func (x *watch) strike() error {
 	for len(x.kills) > 0 && x.kills[0].at <= len(x.seen) {
 		k := x.kills[0]
 		x.kills = x.kills[1:]
@@ -253,31 +245,41 @@ func (x *watch) strike() {
 			m.kills++
 			victim = m.runner
 		}
-		pid := victim.pid()
+		x.table.note("kill -9 %d: %s, after %d jobs", victim.pid(), victim.name, len(x.seen))
 		victim.kill()
-		x.table.note("kill -9 %d: %s, after %d jobs", pid, victim.name, len(x.seen))
-		x.pending++
-		go func() { x.restarts <- victim.start() }()
+		if err := victim.start(); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // lines is the table: a line for each machine.
 func (x *watch) lines() []line {
 	list := make([]line, len(x.members))
 	for i, m := range x.members {
-		r := x.row(m.uuid)
-		l := line{m.name, r.machine.Meta["icon"], r.machine.Meta["color"], r.machine.Stage, "", string(r.state)}
-		switch {
-		case r.machine.Workflow == "":
-			l.state = "idle"
-		case r.machine.WorkflowComplete:
-			l.state = "complete"
-		default:
-			l.task = r.machine.EntryAt(r.machine.CurrentTask)
-		}
-		list[i] = l
+		list[i] = x.row(m.uuid).line(m.name)
 	}
 	return list
+}
+
+// line is the newest that can be told of a machine. Between two tasks, when machine and job do
+// not fit together yet, it is what was told before.
+func (r *row) line(name string) line {
+	l := line{machine: name, icon: r.machine.Meta["icon"], color: r.machine.Meta["color"], stage: r.machine.Stage}
+	entry := r.machine.EntryAt(r.machine.CurrentTask)
+	switch {
+	case r.machine.Workflow == "" || r.machine.CurrentTask < 0:
+		l.state = "idle"
+	case r.machine.WorkflowComplete:
+		l.state = "complete"
+	case r.job.Uuid == r.machine.CurrentJob && r.job.Task == entry && r.job.State != models.Created && !strings.Contains(entry, ":"):
+		l.task, l.state = entry, string(r.job.State)
+	case r.shown.machine != "":
+		return r.shown
+	}
+	r.shown = l
+	return l
 }
 
 // line is what is shown of a machine.

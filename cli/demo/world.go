@@ -40,6 +40,7 @@ type world struct {
 	server   *process
 	client   *client.Client
 	members  []*member
+	died     chan *process // processes that have ended unasked
 }
 
 // member is a machine and its runner.
@@ -50,7 +51,7 @@ type member struct {
 }
 
 func newWorld(o *options, out io.Writer) (*world, error) {
-	w := &world{options: o, out: out, root: o.dir}
+	w := &world{options: o, out: out, root: o.dir, died: make(chan *process, o.machines+1)}
 	var err error
 	if w.temp = o.dir == ""; w.temp {
 		w.root, err = os.MkdirTemp("", "drp-demo-")
@@ -66,7 +67,7 @@ func newWorld(o *options, out io.Writer) (*world, error) {
 	}
 	w.endpoint = fmt.Sprintf("https://127.0.0.1:%d", ports[0])
 	w.server = &process{
-		name: "drp-server", dir: w.root, log: filepath.Join(w.root, "server.log"),
+		name: "drp-server", died: w.died, dir: w.root, log: filepath.Join(w.root, "server.log"),
 		argv: []string{filepath.Join(o.bin, "drp-server"), "--base-root", filepath.Join(w.root, "server"), "--listen", "127.0.0.1",
 			"--api-port", fmt.Sprint(ports[0]), "--static-port", fmt.Sprint(ports[1]), "--static-secure-port", "0"},
 	}
@@ -222,7 +223,7 @@ func (w *world) startRunners(ctx context.Context) error {
 			}
 		}
 		m.runner = &process{
-			name: "the runner of " + m.name, dir: dir, log: filepath.Join(dir, "runner.log"),
+			name: "the runner of " + m.name, died: w.died, dir: dir, log: filepath.Join(dir, "runner.log"),
 			argv: []string{filepath.Join(w.bin, "drp"), "machines", "processjobs", m.uuid, "--state-dir", filepath.Join(dir, "state"), "--skip-power"},
 			env:  w.env("RS_TOKEN="+token.Token, "TMPDIR="+filepath.Join(dir, "tmp")),
 		}
