@@ -32,12 +32,21 @@ func (a *app) contents() *cobra.Command {
 
 // pack reads an argument as a content pack.
 func (a *app) pack(ctx context.Context, arg string) (*models.Content, json.RawMessage, error) {
-	raw, err := a.value(ctx, arg)
+	text, err := a.text(ctx, arg)
 	if err != nil {
 		return nil, nil, fmt.Errorf("Error parsing layer: %w", err) //nolint:staticcheck // shown as it is
 	}
+	return parsePack(text)
+}
+
+// parsePack returns a pack decoded, and as the JSON it came in.
+func parsePack(text []byte) (*models.Content, json.RawMessage, error) {
+	raw, err := toJSON(text)
 	var c models.Content
-	if err := decode(raw, &c); err != nil {
+	if err == nil {
+		err = decode(raw, &c)
+	}
+	if err != nil {
 		return nil, nil, fmt.Errorf("Error parsing layer: %w", err) //nolint:staticcheck // shown as it is
 	}
 	return &c, raw, nil
@@ -362,11 +371,14 @@ func (a *app) convert() *cobra.Command {
 			return ""
 		},
 		run: func(ctx context.Context, args []string) error {
-			if _, err := a.source(ctx, args[0]); errors.Is(err, errNoSource) {
-				_, err = os.Open(args[0])
+			text, err := a.source(ctx, args[0])
+			if errors.Is(err, errNoSource) {
+				_, err = os.ReadFile(args[0]) // says why it is no file
+			}
+			if err != nil {
 				return fmt.Errorf("Failed to open store %s: %w", args[0], err) //nolint:staticcheck // shown as it is
 			}
-			c, _, err := a.pack(ctx, args[0])
+			c, _, err := parsePack(text)
 			if err != nil {
 				return err
 			}

@@ -24,8 +24,8 @@ func (k *kind) createJob() *cobra.Command {
 	return k.verb(verb{
 		use:   "create [json]",
 		short: "Create the next job of a machine",
-		long: "Ask the server for the next job of a machine, and print it; null if there is nothing to do. The argument\n" +
-			"is the UUID or name of the machine, or a job with Machine set (JSON or YAML; text, file, URL or -).",
+		long: "Ask the server for the next job of a machine, and print it; its State is empty if there is nothing to do. The\n" +
+			"argument is the UUID or name of the machine, or a job with Machine set (JSON or YAML; text, file, URL or -).",
 		example: "drp jobs create web1.example.com",
 		args:    exactly(1),
 		run: func(ctx context.Context, args []string) error {
@@ -33,9 +33,23 @@ func (k *kind) createJob() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return k.shows(k.do(ctx, http.MethodPost, "jobs", job))
+			return k.nextJob(ctx, job)
 		},
 	})
+}
+
+// nextJob prints the job that the server makes. If there is nothing to do, it prints what was
+// asked for, with an empty State.
+func (k *kind) nextJob(ctx context.Context, ask document) error {
+	raw, err := k.do(ctx, http.MethodPost, "jobs", ask)
+	if err == nil && len(raw) == 0 {
+		o, err := models.Unmarshal("jobs", must(ask))
+		if err != nil {
+			return err
+		}
+		raw = must(o)
+	}
+	return k.shows(raw, err)
 }
 
 func (k *kind) newJob(ctx context.Context, arg string) (document, error) {

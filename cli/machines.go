@@ -150,7 +150,7 @@ func (k *kind) machineJobs() *cobra.Command {
 	create := k.verb(verb{
 		use:     "create [id]",
 		short:   "Create the next job of a machine",
-		long:    "Ask the server for the next job of a machine and print it; null if there is nothing to do.",
+		long:    "Ask the server for the next job of a machine and print it; its State is empty if there is nothing to do.",
 		example: "drp machines jobs create " + k.sample(),
 		args:    exactly(1),
 		run: func(ctx context.Context, args []string) error {
@@ -158,7 +158,7 @@ func (k *kind) machineJobs() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return k.prints(k.do(ctx, http.MethodPost, "jobs", document{"Machine": m.Uuid, "Context": m.Context}))
+			return k.jobs().nextJob(ctx, document{"Machine": m.Uuid, "Context": m.Context})
 		},
 	})
 	current := k.verb(verb{

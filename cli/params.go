@@ -214,8 +214,12 @@ func (k *kind) sealed(ctx context.Context, id, key, arg string) (json.RawMessage
 	if err != nil || json.Unmarshal(raw, &def) != nil || !def.Secure {
 		return value, nil // who may not read the definition may still set the value; the server seals it
 	}
-	public, err := client.Get[[]byte](ctx, k.client, k.at(id, "pubkey"))
+	raw, err = k.do(ctx, http.MethodGet, k.at(id, "pubkey"), nil)
 	if err != nil {
+		return nil, err
+	}
+	var public []byte
+	if err := decode(raw, &public); err != nil {
 		return nil, err
 	}
 	return seal(public, value)

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"drp/models"
+
+	"github.com/spf13/cobra"
+)
+
+func tree(name string) *cobra.Command {
+	return New(name, IO{In: strings.NewReader(""), Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, Deps{Getenv: func(string) string { return "" }})
+}
+
+func walk(c *cobra.Command, visit func(*cobra.Command)) {
+	visit(c)
+	for _, sub := range c.Commands() {
+		walk(sub, visit)
+	}
+}
+
+func TestEveryKindHasEveryCommonVerb(t *testing.T) {
+	root := tree("drp")
+	check := func(kind, verb string) {
+		c, rest, err := root.Find(append([]string{kind}, strings.Fields(verb)...))
+		if err != nil || len(rest) > 0 || c.Name() == kind {
+			t.Errorf("drp %s %s is not there: %v", kind, verb, err)
+		}
+	}
+	for _, k := range models.Kinds {
+		if k.Internal || k.Name == "preferences" {
+			continue
+		}
+		for _, v := range []string{"list", "count", "show", "exists", "create", "update", "patch", "destroy", "indexes", "etag", "wait",
+			"meta", "meta get", "meta set", "meta add", "meta remove", "action", "runaction"} {
+			check(k.Name, v)
+		}
+		if _, ok := k.New().(models.ParamHolder); ok {
+			for _, v := range []string{"params", "get", "set", "add", "remove"} {
+				check(k.Name, v)
+			}
+		}
+		if _, ok := k.New().(models.ProfileHolder); ok {
+			check(k.Name, "addprofile")
+			check(k.Name, "removeprofile")
+		}
+	}
+	for _, v := range []string{"list", "set"} {
+		check("prefs", v)
+	}
+}
+
+func TestEveryCommandIsExplained(t *testing.T) {
+	walk(tree("drp"), func(c *cobra.Command) {
+		if c.Short == "" || c.Long == "" || c.Example == "" {
+			t.Errorf("%s lacks something: Short %q, Long %q, Example %q", c.CommandPath(), c.Short, c.Long, c.Example)
+		}
+		for _, line := range strings.Split(c.Long+"\n"+c.Example, "\n") {
+			if len(line) > 110 && !strings.HasPrefix(line, "  ") {
+				t.Errorf("%s: a line of %d characters: %s", c.CommandPath(), len(line), line)
+			}
+		}
+		if strings.HasSuffix(c.Short, ".") {
+			t.Errorf("%s: Short ends in a full stop", c.CommandPath())
+		}
+	})
+}
+
+// shellWords splits an example the way a shell would, up to a pipe, redirection or &&.
+func shellWords(line string) []string {
+	var words []string
+	var word strings.Builder
+	var quote rune
+	open := false
+	flush := func() {
+		if open {
+			words = append(words, word.String())
+			word.Reset()
+			open = false
+		}
+	}
+	for _, r := range line {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '\'' || r == '"'):
+			quote, open = r, true
+		case quote == 0 && r == ' ':
+			flush()
+		default:
+			word.WriteRune(r)
+			open = true
+		}
+	}
+	flush()
+	for i, w := range words {
+		if w == "|" || w == "<" || w == ">" || w == "&&" {
+			return words[:i]
+		}
+	}
+	return words
+}
+
+func TestEveryExampleIsAPossibleCall(t *testing.T) {
+	walk(tree("drp"), func(c *cobra.Command) {
+		for _, line := range strings.Split(c.Example, "\n") {
+			_, rest, found := strings.Cut(" "+strings.TrimSpace(line), " drp ")
+			if !found {
+				t.Errorf("%s: no call in %q", c.CommandPath(), line)
+				continue
+			}
+			root := tree("drp")
+			called, args, err := root.Find(shellWords(rest))
+			if err == nil {
+				err = called.ParseFlags(args)
+			}
+			if err == nil {
+				err = called.ValidateArgs(called.Flags().Args())
+			}
+			if err != nil {
+				t.Errorf("%s: %q: %v", c.CommandPath(), line, err)
+			}
+			if !called.Runnable() || !strings.HasPrefix(called.CommandPath(), "drp ") {
+				t.Errorf("%s: %q calls %s", c.CommandPath(), line, called.CommandPath())
+			}
+		}
+	})
+}
+
+func TestNoVerbTakesAShorthandOfTheCommonFlags(t *testing.T) {
+	root := tree("drp")
+	walk(root, func(c *cobra.Command) {
+		c.InheritedFlags() // panics where two flags share a letter
+	})
+}
+
+func TestCallersNameIsShown(t *testing.T) {
+	for _, name := range []string{"drp", "drpcli"} {
+		r := call{name: "/usr/bin/" + name}.drp(t, "users", "create")
+		want(t, "first line", strings.SplitN(r.err, "\n", 2)[0], "Error: "+name+" users create [json] [flags] requires 1 argument")
+		if other := map[string]string{"drp": "drpcli", "drpcli": "drp"}[name]; strings.Contains(r.err, " "+other+" ") {
+			t.Errorf("called %s, the usage says %s:\n%s", name, other, r.err)
+		}
+	}
+}
