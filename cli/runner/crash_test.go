@@ -112,7 +112,7 @@ func TestKilledRunnerRunsNoTaskTwice(t *testing.T) {
 		cmd, done := c.start()
 		select {
 		case <-done:
-		case <-time.After(time.Duration(chance.IntN(150)) * time.Millisecond):
+		case <-time.After(time.Duration(chance.IntN(150+10*kills)) * time.Millisecond): // a slow host gets there too
 			cmd.Process.Kill()
 			<-done
 			kills++
