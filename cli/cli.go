@@ -115,6 +115,9 @@ type usageError struct{ message string }
 
 func (e *usageError) Error() string { return e.message }
 
+// verbatim makes an error with a text of drpcli's own, capital letters and all: scripts look for it.
+func verbatim(format string, args ...any) error { return fmt.Errorf(format, args...) }
+
 // verb is one command that does something.
 type verb struct {
 	use, short, long, example string

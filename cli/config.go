@@ -103,7 +103,7 @@ func (a *app) configure(p *pflag.FlagSet) error {
 	fill("format", &f.format, s.get("RS_FORMAT"), "json")
 	f.refGiven = f.ref != ""
 	if _, ok := formats[f.format]; !ok {
-		return fmt.Errorf("Unknown pretty format %s", f.format) //nolint:staticcheck // shown as it is
+		return verbatim("Unknown pretty format %s", f.format)
 	}
 	cfg := client.Config{
 		Endpoint: f.endpoint, Token: f.token, Username: f.user, Password: f.password, NoToken: f.noToken,

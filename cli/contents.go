@@ -34,7 +34,7 @@ func (a *app) contents() *cobra.Command {
 func (a *app) pack(ctx context.Context, arg string) (*models.Content, json.RawMessage, error) {
 	text, err := a.text(ctx, arg)
 	if err != nil {
-		return nil, nil, fmt.Errorf("Error parsing layer: %w", err) //nolint:staticcheck // shown as it is
+		return nil, nil, verbatim("Error parsing layer: %w", err)
 	}
 	return parsePack(text)
 }
@@ -47,7 +47,7 @@ func parsePack(text []byte) (*models.Content, json.RawMessage, error) {
 		err = decode(raw, &c)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("Error parsing layer: %w", err) //nolint:staticcheck // shown as it is
+		return nil, nil, verbatim("Error parsing layer: %w", err)
 	}
 	return &c, raw, nil
 }
@@ -138,7 +138,7 @@ func (a *app) updateContent() *cobra.Command {
 				return err
 			}
 			if c.Meta.Name != args[0] {
-				return fmt.Errorf("Passed ID %s does not match layer ID %s", args[0], c.Meta.Name) //nolint:staticcheck // shown as it is
+				return verbatim("Passed ID %s does not match layer ID %s", args[0], c.Meta.Name)
 			}
 			return a.summary(a.do(ctx, http.MethodPut, contentAt(args[0]), raw, f.option()))
 		},
@@ -337,7 +337,7 @@ func (a *app) gather(ctx context.Context, args []string) (c *models.Content, obj
 		}
 		raw, err := a.do(ctx, http.MethodGet, section+"/"+key, nil, client.WithFlag("decode", "true"))
 		if err != nil {
-			return nil, nil, fmt.Errorf("Failed to get: %s: %w", key, err) //nolint:staticcheck // shown as it is
+			return nil, nil, verbatim("Failed to get: %s: %w", key, err)
 		}
 		if err := addObject(c, section, raw); err != nil {
 			return nil, nil, err
@@ -345,7 +345,7 @@ func (a *app) gather(ctx context.Context, args []string) (c *models.Content, obj
 		objects = append(objects, section+"/"+key)
 	}
 	if len(objects) == 0 {
-		return nil, nil, errors.New("No object specified") //nolint:staticcheck // shown as it is
+		return nil, nil, verbatim("No object specified")
 	}
 	return c, objects, nil
 }
@@ -376,7 +376,7 @@ func (a *app) convert() *cobra.Command {
 				_, err = os.ReadFile(args[0]) // says why it is no file
 			}
 			if err != nil {
-				return fmt.Errorf("Failed to open store %s: %w", args[0], err) //nolint:staticcheck // shown as it is
+				return verbatim("Failed to open store %s: %w", args[0], err)
 			}
 			c, _, err := parsePack(text)
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 
@@ -26,14 +27,14 @@ func (a *app) text(ctx context.Context, arg string) ([]byte, error) {
 	return raw, err
 }
 
-var errNoSource = errors.New("Must specify a file or url") //nolint:staticcheck // shown as it is
+var errNoSource = verbatim("Must specify a file or url")
 
 // source is text without the way out: errNoSource when the argument names nothing.
 func (a *app) source(ctx context.Context, arg string) ([]byte, error) {
 	if arg == "-" {
 		raw, err := io.ReadAll(a.In)
 		if err != nil {
-			return nil, fmt.Errorf("Error reading from stdin: %w", err) //nolint:staticcheck // shown as it is
+			return nil, verbatim("Error reading from stdin: %w", err)
 		}
 		return raw, nil
 	}
@@ -46,18 +47,21 @@ func (a *app) source(ctx context.Context, arg string) ([]byte, error) {
 	return nil, errNoSource
 }
 
-func download(ctx context.Context, url string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func download(ctx context.Context, from string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return nil, err
 	}
 	resp, err := http.DefaultClient.Do(req)
+	if failed := (*url.Error)(nil); errors.As(err, &failed) {
+		return nil, verbatim("Error reading from stdin: %s %s: %w", failed.Op, failed.URL, failed.Err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("Error reading from stdin: %w", err) //nolint:staticcheck // drpcli says stdin here too
+		return nil, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("download %s: %s", url, resp.Status)
+		return nil, fmt.Errorf("download %s: %s", from, resp.Status)
 	}
 	return io.ReadAll(resp.Body)
 }

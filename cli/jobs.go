@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"runtime"
 
@@ -65,7 +64,7 @@ func (k *kind) newJob(ctx context.Context, arg string) (document, error) {
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("Unable to create new Job: Invalid machine %s", arg) //nolint:staticcheck // shown as it is
+	return nil, verbatim("Unable to create new Job: Invalid machine %s", arg)
 }
 
 func (k *kind) jobLog() *cobra.Command {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
 	"drp/cli/client"
+	"drp/models"
 	"drp/models/patch"
 
 	"github.com/spf13/cobra"
@@ -172,7 +174,7 @@ func (k *kind) absent(raw json.RawMessage, id, key string) error {
 		return err
 	}
 	if _, ok := all[key]; ok {
-		return fmt.Errorf("Key, %s, already present on %s %s", key, k.single, id) //nolint:staticcheck // shown as it is
+		return verbatim("Key, %s, already present on %s %s", key, k.single, id)
 	}
 	return nil
 }
@@ -211,8 +213,14 @@ func (k *kind) sealed(ctx context.Context, id, key, arg string) (json.RawMessage
 	}
 	var def struct{ Secure bool }
 	raw, err := k.do(ctx, http.MethodGet, "params/"+key, nil)
-	if err != nil || json.Unmarshal(raw, &def) != nil || !def.Secure {
+	if refused := (*models.Error)(nil); errors.As(err, &refused) {
 		return value, nil // who may not read the definition may still set the value; the server seals it
+	}
+	if err == nil {
+		err = decode(raw, &def)
+	}
+	if err != nil || !def.Secure {
+		return value, err
 	}
 	raw, err = k.do(ctx, http.MethodGet, k.at(id, "pubkey"), nil)
 	if err != nil {

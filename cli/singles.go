@@ -122,7 +122,7 @@ func (a *app) events() *cobra.Command {
 				err = decode(raw, &e)
 			}
 			if err != nil {
-				return fmt.Errorf("Invalid event: %w", err) //nolint:staticcheck // shown as it is
+				return verbatim("Invalid event: %w", err)
 			}
 			_, err = a.do(ctx, http.MethodPost, "events", e)
 			return err

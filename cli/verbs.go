@@ -296,7 +296,7 @@ func (k *kind) create() *cobra.Command {
 			doc, err := k.object(ctx, args[0])
 			if err != nil || isText(doc, args[0]) {
 				if unnamed[k.name] {
-					return fmt.Errorf("Unable to create a new %s by name", k.single) //nolint:staticcheck // shown as it is
+					return verbatim("Unable to create a new %s by name", k.single)
 				}
 				doc = document{k.nameField(): args[0]}
 			}
@@ -338,7 +338,7 @@ func (k *kind) update() *cobra.Command {
 			return k.shows(k.change(ctx, args[0], true, func(doc document) error {
 				changes, err := k.object(ctx, args[1])
 				if err != nil {
-					return fmt.Errorf("Failed to generate changed %s:%s object: Unable to unmarshal reference object: %w", k.name, args[0], err) //nolint:staticcheck // shown as it is
+					return verbatim("Failed to generate changed %s:%s object: Unable to unmarshal reference object: %w", k.name, args[0], err)
 				}
 				merge(doc, changes)
 				return nil
