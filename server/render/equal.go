@@ -41,7 +41,9 @@ func same(a, b reflect.Value) (bool, error) {
 		return false, fmt.Errorf("incompatible types for comparison: %v and %v", a.Type(), b.Type())
 	case x != reflect.Invalid:
 		return basics[x](a, b), nil
-	case !a.Comparable() || !b.Comparable():
+	case a.Kind() == b.Kind() && (nilled(a) || nilled(b)):
+		return nilled(a) && nilled(b), nil
+	case a.Kind() != b.Kind() || !a.Comparable() || !b.Comparable():
 		return false, fmt.Errorf("cannot compare %v and %v", a.Type(), b.Type())
 	}
 	return a.Interface() == b.Interface(), nil

@@ -120,6 +120,18 @@ func functions() map[string]function {
 	return table
 }
 
+// known is what the parser accepts as a function.
+func known(table map[string]function) map[string]any {
+	names := map[string]any{}
+	for name, f := range table {
+		names[name] = f.fn.Interface()
+	}
+	for _, name := range []string{"and", "or", "not", "len", "index", "call", "lt", "le", "gt", "ge"} {
+		names[name] = name // the language's own; the parser only asks whether there is one
+	}
+	return names
+}
+
 var errorType = reflect.TypeFor[error]()
 
 func newFunction(name string, fn any) function {
@@ -295,8 +307,15 @@ func randGuard(a []any) error {
 	return nil
 }
 
+// maxMatched bounds the text that regular expressions look at; each match costs far more than
+// the bytes it has.
+const (
+	maxMatched = 1 << 20
+	maxMatches = 100_000 // that are replaced
+)
+
 // maxCompares bounds what compares or matches everything with everything.
-const maxCompares = 200_000_000
+const maxCompares = 50_000_000
 
 func uniqGuard(a []any) error {
 	w, err := weigh(a...)
@@ -381,7 +400,7 @@ func regexGuard(a []any) error {
 	if err != nil {
 		return fmt.Errorf("regular expression: %w", err)
 	}
-	if times(len(prog.Inst), len(str(a, 1))) > maxCompares {
+	if n := len(str(a, 1)); n > maxMatched || times(len(prog.Inst), n) > maxCompares {
 		return stop("has too much to match")
 	}
 	return nil
@@ -405,10 +424,10 @@ func regexReplaceGuard(a []any) error {
 	if err != nil {
 		return fmt.Errorf("regular expression: %w", err)
 	}
-	if len(with) <= 1 {
-		return nil
+	matches := len(re.FindAllStringIndex(src, maxMatches+1))
+	if matches > maxMatches {
+		return stop("has too much to match")
 	}
-	matches := len(re.FindAllStringIndex(src, maxValue/len(with)+1))
 	return fits(len(src) + times(matches, len(with)) + times(strings.Count(with, "$"), len(src)))
 }
 

@@ -54,14 +54,7 @@ type Renderer struct {
 func New(cfg Config) *Renderer {
 	cfg.Limits = cfg.Limits.filled()
 	r := &Renderer{cfg: cfg, funcs: functions(), slots: make(chan struct{}, cfg.Limits.AtOnce)}
-	known := map[string]any{}
-	for name, f := range r.funcs {
-		known[name] = f.fn.Interface()
-	}
-	for _, name := range []string{"and", "or", "not", "len", "index", "call", "lt", "le", "gt", "ge"} {
-		known[name] = name // the language's own; the parser only asks whether there is one
-	}
-	r.parser = newParser(known)
+	r.parser = newParser(known(r.funcs))
 	return r
 }
 
@@ -146,11 +139,4 @@ func matches(list, os string) bool {
 		names[i] = strings.TrimSpace(names[i])
 	}
 	return slices.Contains(names, os) || slices.Contains(names, "any")
-}
-
-// Check parses a text and returns what is wrong with it: syntax that is none, and functions
-// nobody knows. Templates that it includes need not exist yet.
-func (r *Renderer) Check(name, text string) error {
-	_, err := r.parser.get(name, text)
-	return err
 }

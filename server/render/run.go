@@ -60,12 +60,14 @@ func (x *run) contents(t *models.TemplateInfo) (string, error) {
 	return out, nil
 }
 
+const pathSuffix = " (path)"
+
 // path renders a path. In a path a member that a map does not have is an error.
 func (x *run) path(t *models.TemplateInfo, text string) (string, error) {
 	if x.paths == nil {
 		x.paths = template.New("").Option("missingkey=error")
 	}
-	out, err := x.render(x.paths, t.Name+" (path)", text)
+	out, err := x.render(x.paths, t.Name+pathSuffix, text)
 	if err != nil {
 		return "", x.problem(t, err)
 	}
@@ -271,19 +273,10 @@ func because(format string, args ...any) error {
 	return &failure{why: clip(fmt.Sprintf(format, args...))}
 }
 
-// goPlace is how text/template says where it was.
-var goPlace = regexp.MustCompile(`(?s)^template: (.*?):(\d+)(?::\d+)?: (?:executing .*? at <.*?>: )?(.*)$`)
-
 // locate splits an error of text/template into place and reason. Of templates that called each
 // other through functions it is the innermost that counts.
 func locate(err error) *failure {
-	f := &failure{}
-	m := goPlace.FindStringSubmatch(err.Error())
-	if m != nil {
-		f.place, f.why = place{m[1], m[2]}, clip(m[3])
-	} else {
-		f.why = clip(err.Error())
-	}
+	f := split(err.Error())
 	var inner *failure
 	var s *stopped
 	switch {
@@ -295,6 +288,32 @@ func locate(err error) *failure {
 		f.why = s.why
 	}
 	return f
+}
+
+// How the language says where it was when it ran a template, and when it parsed one.
+var (
+	runPlace   = regexp.MustCompile(`(?s)^(.*):(\d+):\d+$`)
+	parsePlace = regexp.MustCompile(`(?s)^(.*?):(\d+): (.*)$`)
+)
+
+// split reads "template: NAME:LINE:COLUMN: executing "NAME" at <CODE>: REASON" and what the
+// parser says: "template: NAME:LINE: REASON". The code may be as long as a template.
+func split(text string) *failure {
+	rest, ok := strings.CutPrefix(text, "template: ")
+	if !ok {
+		return &failure{why: clip(text)}
+	}
+	if at, running, ok := strings.Cut(rest, ": executing "); ok {
+		if _, why, ok := strings.Cut(running, ">: "); ok {
+			if m := runPlace.FindStringSubmatch(at); m != nil {
+				return &failure{place{m[1], m[2]}, clip(why)}
+			}
+		}
+	}
+	if m := parsePlace.FindStringSubmatch(clip(rest)); m != nil {
+		return &failure{place{m[1], m[2]}, m[3]}
+	}
+	return &failure{why: clip(rest)}
 }
 
 // clip keeps messages readable: Go quotes whole loops in them.
