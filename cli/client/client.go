@@ -248,7 +248,10 @@ var pauses = []time.Duration{1 * time.Second, 1 * time.Second, 2 * time.Second, 
 func (c *Client) reach(ctx context.Context, r *request) (*http.Response, error) {
 	for try := 0; ; try++ {
 		resp, err := c.send(ctx, r)
-		if err == nil || ctx.Err() != nil || r.stream != nil || try == len(c.pauses) || hopeless(err) {
+		if err != nil && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err == nil || r.stream != nil || try == len(c.pauses) || hopeless(err) {
 			return resp, err
 		}
 		if err := sleep(ctx, c.pauses[try]); err != nil {

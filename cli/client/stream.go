@@ -29,6 +29,7 @@ type Stream struct {
 	cancel context.CancelFunc
 	err    error         // why; to be read after done
 	turn   chan struct{} // one Add or Remove at a time
+	nudge  chan struct{} // an Add or Remove has begun
 
 	mu      sync.Mutex
 	conn    *websocket.Conn
@@ -64,7 +65,7 @@ const ackLimit = 30 * time.Second
 func (c *Client) Watch(ctx context.Context, filters ...string) (*Stream, error) {
 	s := &Stream{
 		c: c, filters: slices.Clone(filters), events: make(chan models.Event, backlog),
-		done: make(chan struct{}), turn: make(chan struct{}, 1),
+		done: make(chan struct{}), turn: make(chan struct{}, 1), nudge: make(chan struct{}, 1),
 	}
 	early, err := s.connect(ctx)
 	if err != nil {
@@ -137,6 +138,10 @@ func (s *Stream) change(ctx context.Context, verb, filter string, edit func()) e
 	s.pending = append(s.pending, message{verb, filter, acked})
 	conn := s.conn
 	s.mu.Unlock()
+	select {
+	case s.nudge <- struct{}{}:
+	default:
+	}
 	_ = write(conn, verb, filter) // a broken connection shows in run, which replaces it
 	select {
 	case err := <-acked:
@@ -180,24 +185,62 @@ func (s *Stream) run(ctx context.Context, early []models.Event) {
 	}
 }
 
-// follow delivers what arrives until the connection breaks.
+// follow delivers what arrives until the connection breaks. Events that nobody has taken by then
+// come again after the resumption.
 func (s *Stream) follow(ctx context.Context) error {
 	s.mu.Lock()
 	conn := s.conn
 	s.mu.Unlock()
 	defer conn.CloseNow()
+	var queue []models.Event
 	for {
 		e, err := read(ctx, conn)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case e.Type == "websocket":
-			s.saw(e.Rev)
+		}
+		if e.Type == "websocket" {
+			if len(queue) == 0 {
+				s.saw(e.Rev)
+			}
 			s.acknowledge(nil)
-		case !s.deliver(ctx, e):
-			return ctx.Err()
+		} else {
+			queue = append(queue, e)
+		}
+		queue = s.hand(ctx, queue)
+	}
+}
+
+// hand delivers as much of the queue as it can and returns the rest. It waits for a slow reader,
+// but not while that reader waits for an acknowledgement: then that must be read first.
+func (s *Stream) hand(ctx context.Context, queue []models.Event) []models.Event {
+	for len(queue) > 0 {
+		select {
+		case s.events <- queue[0]:
+			s.saw(queue[0].Rev)
+			queue = queue[1:]
+			continue
+		default:
+		}
+		if s.awaited() {
+			return queue
+		}
+		select {
+		case s.events <- queue[0]:
+			s.saw(queue[0].Rev)
+			queue = queue[1:]
+		case <-s.nudge:
+		case <-ctx.Done():
+			return nil
 		}
 	}
+	return nil
+}
+
+// awaited tells whether someone waits for an acknowledgement.
+func (s *Stream) awaited() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) > 0
 }
 
 func read(ctx context.Context, conn *websocket.Conn) (models.Event, error) {

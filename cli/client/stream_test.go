@@ -151,6 +151,28 @@ func TestAddWaitsForItsAcknowledgement(t *testing.T) {
 	}
 }
 
+func TestAddGetsThroughABacklog(t *testing.T) {
+	h := newHub(t)
+	s, e := h.watch(t)
+	next(t, s)
+	const many = 3 * backlog
+	for i := range many {
+		e.send(models.Event{Type: "jobs", Rev: uint64(10 + i)})
+	}
+	added := make(chan error, 1)
+	go func() { added <- s.Add(context.Background(), "tasks.*.*") }()
+	e.expect("register tasks.*.*")
+	e.ack()
+	if err := <-added; err != nil {
+		t.Error(err)
+	}
+	for i := range many {
+		if got := next(t, s).Rev; got != uint64(10+i) {
+			t.Fatalf("event %d: got revision %d, want %d", i, got, 10+i)
+		}
+	}
+}
+
 func TestAbandonedAddDoesNotTakeTheNextAcknowledgement(t *testing.T) {
 	h := newHub(t)
 	s, e := h.watch(t)
