@@ -513,6 +513,11 @@ func TestTheWritableLayerShowsOnlyWhatTheCallerMaySee(t *testing.T) {
 	if got := slices.Collect(maps.Keys(shown.Sections["profiles"])); len(got) != 1 || got[0] != "seen" {
 		t.Errorf("profiles shown: %v", got)
 	}
+	s.mustCreate(t, &models.Pref{Name: "signingKey", Val: "do not tell"})
+	all, err := s.Show(s.ctx, backingStore)
+	if err != nil || strings.Contains(text(t, all), "do not tell") || len(all.Sections["profiles"]) != 2 {
+		t.Errorf("shown to one who may see everything: %s, %v", text(t, all), err)
+	}
 }
 
 func TestParse(t *testing.T) {

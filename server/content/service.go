@@ -54,8 +54,8 @@ var writableMeta = models.ContentMeta{
 	Name: backingStore, Version: "0.0.0", Type: "writable", Writable: true, Description: "Writable backing store",
 }
 
-// Show is a layer with all of its objects. Those of the writable layer that the caller may not
-// see are left out.
+// Show is a layer with all of its objects. Of the writable layer, what the caller may not see is
+// left out, and so are the preferences: among them are the keys that tokens are signed with.
 func (s *Service) Show(ctx context.Context, name string) (*models.Content, error) {
 	v, actor := s.objects.View(), objects.ActorOf(ctx)
 	if !actor.May("contents", "get", name) {
@@ -87,7 +87,7 @@ func (s *Service) Show(ctx context.Context, name string) (*models.Content, error
 func (s *Service) writable(v *objects.View, actor objects.Actor) (*models.Content, error) {
 	c := &models.Content{Meta: writableMeta, Sections: map[string]map[string]json.RawMessage{}}
 	for _, k := range models.Kinds {
-		if k.Internal {
+		if k.Internal || k.Name == "preferences" {
 			continue
 		}
 		section := map[string]json.RawMessage{}
@@ -160,12 +160,11 @@ func packCounts(r objects.Reader) map[string]map[string]int {
 func writableCounts(v *objects.View) map[string]int {
 	n := map[string]int{}
 	for _, k := range models.Kinds {
-		if k.Internal && k.Name == "contents" {
-			continue
-		}
-		n[k.Name] = v.Len(k.Name)
-		if slices.Contains(order, k.Name) {
+		switch {
+		case slices.Contains(order, k.Name):
 			n[k.Name] = writableLen(v, k.Name)
+		case !k.Internal:
+			n[k.Name] = v.Len(k.Name)
 		}
 	}
 	return n
