@@ -39,12 +39,12 @@ func apply(r objects.Reader, p patch.Patch, doc []byte, stored models.Params) ([
 // index of the one it stems from.
 func withDefaults(r objects.Reader, p patch.Patch, stored models.Params) (full patch.Patch, line []int) {
 	add := func(i int, op patch.Op) { full, line = append(full, op), append(line, i) }
-	set := presence(stored)
+	set, defaults := presence(stored), memo{r: r, known: map[string]json.RawMessage{}}
 	for i, op := range p {
 		key, deep := split(op.Path)
 		value, seen := json.RawMessage(nil), false
 		if (op.Op == "test" || op.Op == "replace") && op.Path != "" && set != nil && !set[key] {
-			value, seen = defaultOf(r, key)
+			value, seen = defaults.of(key)
 		}
 		if seen {
 			add(i, patch.Op{Op: "add", Path: patch.Pointer(key), Value: value})
@@ -60,12 +60,21 @@ func withDefaults(r objects.Reader, p patch.Patch, stored models.Params) (full p
 	return full, line
 }
 
-func defaultOf(r objects.Reader, key string) (json.RawMessage, bool) {
-	p, ok := objects.Get[*models.Param](r, key)
+// memo reads the schema of each param once, however often a patch asks.
+type memo struct {
+	r     objects.Reader
+	known map[string]json.RawMessage // nil: none
+}
+
+func (m memo) of(key string) (json.RawMessage, bool) {
+	value, ok := m.known[key]
 	if !ok {
-		return nil, false
+		if p, found := objects.Get[*models.Param](m.r, key); found {
+			value, _ = p.Default()
+		}
+		m.known[key] = value
 	}
-	return p.Default()
+	return value, value != nil
 }
 
 // split returns the param a pointer leads to, and whether it leads further into its value.

@@ -14,7 +14,7 @@ import (
 	"drp/models"
 	"drp/models/patch"
 	"drp/server/objects"
-	"drp/server/store"
+	"drp/server/store/sqlite"
 )
 
 // ctx asks as the server itself.
@@ -22,7 +22,12 @@ var ctx = objects.WithActor(context.Background(), objects.System)
 
 func service(t *testing.T, base ...models.Object) *objects.Service {
 	t.Helper()
-	s, err := objects.New(memory{}, base, time.Now, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	engine, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "drp.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { engine.Close() })
+	s, err := objects.New(engine, base, time.Now, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,12 +38,6 @@ func service(t *testing.T, base ...models.Object) *objects.Service {
 	t.Cleanup(s.Close)
 	return s
 }
-
-// memory is an engine that keeps nothing: the view of the service is all these tests need.
-type memory struct{ store.Engine }
-
-func (memory) Load(context.Context, func(store.Record) error) (uint64, error) { return 0, nil }
-func (memory) Commit(context.Context, []store.Change) error                   { return nil }
 
 func create(t *testing.T, s *objects.Service, list ...models.Object) {
 	t.Helper()

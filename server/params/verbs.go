@@ -65,6 +65,9 @@ func Remove(ctx context.Context, s *objects.Service, kind, id, key string) (json
 	if err != nil {
 		return nil, err
 	}
+	if was == nil {
+		was = json.RawMessage("null") // asked again: it is gone already
+	}
 	return was, nil
 }
 
@@ -98,6 +101,12 @@ func change(ctx context.Context, s *objects.Service, kind, id string, edit func(
 		is = *o.ParamMap()
 		return nil
 	})
+	var again *objects.Repeated
+	if errors.As(err, &again) {
+		if e, ok := s.View().Get(again.Kind, again.Key); ok {
+			return *e.Object.(models.ParamHolder).ParamMap(), nil
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -61,6 +61,9 @@ func New(cfg Config) *Renderer {
 // Job renders the templates of a job's task as they are at this moment: those for the operating
 // system os, or all when it is "". Addr is the address at which the server was reached; URLs lead
 // there. A job of an entry that is no task, such as stage:S, has none.
+//
+// What a template does wrong is Invalid, with the place as the first message; when ctx ends
+// before it is rendered the error is Busy, and says nothing of the template.
 func (r *Renderer) Job(ctx context.Context, view objects.Reader, job *models.Job, os, addr string) ([]models.JobAction, error) {
 	machine, ok := view.Get("machines", job.Machine)
 	if !ok {
@@ -94,14 +97,14 @@ func (r *Renderer) begin(ctx context.Context, view objects.Reader, addr string) 
 	case <-ctx.Done():
 		return nil, nil, models.Problem(models.Busy, "", "", "too many templates are being rendered: "+ctx.Err().Error())
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.Limits.Time)
+	limited, cancel := context.WithTimeout(ctx, r.cfg.Limits.Time)
 	if r.cfg.Address != "" {
 		addr = r.cfg.Address
 	}
 	if addr == "" {
 		addr = "127.0.0.1"
 	}
-	x := &run{Renderer: r, view: view, addr: addr, meter: meter{ctx: ctx, limits: r.cfg.Limits}}
+	x := &run{Renderer: r, request: ctx, view: view, addr: addr, meter: meter{ctx: limited, limits: r.cfg.Limits}}
 	return x, func() { cancel(); <-r.slots }, nil
 }
 

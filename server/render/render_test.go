@@ -32,6 +32,9 @@ type memory struct{ store.Engine }
 
 func (memory) Load(context.Context, func(store.Record) error) (uint64, error) { return 0, nil }
 func (memory) Commit(context.Context, []store.Change) error                   { return nil }
+func (memory) History(context.Context, uint64) iter.Seq2[store.Change, error] {
+	return func(func(store.Change, error) bool) {}
+}
 
 // view is a state with the objects given.
 func view(t testing.TB, list ...models.Object) *objects.View {

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -14,9 +15,10 @@ import (
 // run is the rendering of one object's templates for one request. It belongs to one goroutine.
 type run struct {
 	*Renderer
-	meter meter
-	view  objects.Reader
-	addr  string // of the server
+	request context.Context // ends when nobody waits any more
+	meter   meter
+	view    objects.Reader
+	addr    string // of the server
 
 	owner   models.Object // whose templates these are
 	inline  []models.TemplateInfo
@@ -46,7 +48,7 @@ func (x *run) contents(t *models.TemplateInfo) (string, error) {
 	if t.ID != "" {
 		shared, ok := objects.Get[*models.Template](x.view, t.ID)
 		if !ok {
-			return "", x.problem(t, fmt.Errorf("No common template for %s", t.ID))
+			return "", x.problem(t, because("No common template for %s", t.ID))
 		}
 		name, text = t.ID, shared.Contents
 	}
@@ -252,6 +254,9 @@ func (x *run) problem(t *models.TemplateInfo, err error) error {
 	messages := []string{what + f.why}
 	if f.line != "" {
 		messages = append(messages, clip(err.Error()))
+	}
+	if gone := x.request.Err(); gone != nil { // not the template's doing
+		return models.Problem(models.Busy, x.owner.Kind(), x.owner.Key(), "rendering was given up: "+gone.Error())
 	}
 	return models.Problem(models.Invalid, x.owner.Kind(), x.owner.Key(), messages...).Typed("ValidationError")
 }
