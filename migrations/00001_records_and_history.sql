@@ -18,6 +18,7 @@ CREATE TABLE history (
     n      INTEGER NOT NULL,
     time   TEXT    NOT NULL, -- UTC, 2006-01-02T15:04:05.000000000Z
     who    TEXT    NOT NULL,
+    once   TEXT    NOT NULL, -- the caller's name for its request, or ''
     kind   TEXT    NOT NULL,
     id     TEXT    NOT NULL,
     action TEXT    NOT NULL,

@@ -181,7 +181,8 @@ func WithAnswerHeader(h *http.Header) Option {
 //
 // An error of the server is a *models.Error; a 304 is ErrNotModified. When the server cannot be
 // reached, Do tries for 20 seconds, so that a restart of it goes unnoticed, unless the body is an
-// io.Reader. A request whose connection broke may thus be carried out twice.
+// io.Reader. All tries carry one Idempotency-Key, by which the server knows that it has
+// carried the request out; POST /jobs and other servers do not look at it.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any, opts ...Option) error {
 	r := &request{method: method, path: path, query: url.Values{}, header: http.Header{}}
 	if err := r.setBody(in); err != nil {
@@ -189,6 +190,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any, opts 
 	}
 	if streams(out) {
 		r.header.Add("Accept", "application/octet-stream")
+	}
+	if method != http.MethodGet && method != http.MethodHead {
+		r.header.Set("Idempotency-Key", models.NewUUID()) // one for all tries: it is carried out once
 	}
 	for _, o := range opts {
 		o(r)

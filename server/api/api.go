@@ -97,6 +97,21 @@ func wide(h handler) handler {
 	}
 }
 
+// once lets clients name their request in the header Idempotency-Key: one that is sent again,
+// because its answer was lost, is carried out once and answered as before.
+func once(h handler) handler {
+	return func(r *request) (int, any, error) {
+		name := r.GetHeader("Idempotency-Key")
+		if len(name) > maxName {
+			return 0, nil, models.Problem(models.BadRequest, "", "", "Idempotency-Key is longer than 128 bytes")
+		}
+		r.ctx = objects.WithOnce(r.ctx, name)
+		return h(r)
+	}
+}
+
+const maxName = 128
+
 func (r *request) narrow() bool { return strings.HasPrefix(r.actor.Name, "profile:") }
 
 // limited is open with another bound on the body.
@@ -197,6 +212,10 @@ func (a *API) fail(c *gin.Context, err error) {
 	var e *models.Error
 	if !errors.As(err, &e) {
 		e = models.Problem(models.Internal, "", "", err.Error())
+		var again *objects.Repeated
+		if errors.As(err, &again) {
+			e = models.Problem(models.Conflict, again.Kind, again.Key, "a request with this Idempotency-Key has been carried out before; look at the outcome")
+		}
 		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 			e.Class = models.Busy
 		}

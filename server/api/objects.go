@@ -294,6 +294,12 @@ func (a *API) patchMeta(k *models.KindInfo) handler {
 			o.Base().Meta = meta
 			return tx.Save(o)
 		})
+		var again *objects.Repeated
+		if errors.As(err, &again) {
+			if e, ok := a.Objects.View().Get(again.Kind, again.Key); ok {
+				return http.StatusOK, e.Object.Base().Meta, nil
+			}
+		}
 		return http.StatusOK, meta, err
 	}
 }

@@ -48,17 +48,17 @@ func (a *API) Router() *gin.Engine {
 		if k.Name == "jobs" {
 			v3.POST(of, a.open(wide(a.nextJob)))
 		} else {
-			v3.POST(of, a.open(a.create(k)))
+			v3.POST(of, a.open(once(a.create(k))))
 		}
 		v3.GET(one, a.open(a.get(k)))
 		v3.HEAD(one, a.open(a.get(k)))
-		v3.PUT(one, a.open(a.put(k)))
-		v3.PATCH(one, a.open(a.patch(k)))
-		v3.DELETE(one, a.open(a.remove(k)))
+		v3.PUT(one, a.open(once(a.put(k))))
+		v3.PATCH(one, a.open(once(a.patch(k))))
+		v3.DELETE(one, a.open(once(a.remove(k))))
 
 		metaOf := "/meta" + one
 		v3.GET(metaOf, a.open(a.getMeta(k)))
-		v3.PATCH(metaOf, a.open(a.patchMeta(k)))
+		v3.PATCH(metaOf, a.open(once(a.patchMeta(k))))
 
 		if k.Name == "params" {
 			continue
@@ -73,13 +73,13 @@ func (a *API) Router() *gin.Engine {
 
 		if _, ok := k.New().(models.ParamHolder); ok {
 			v3.GET(one+"/params", a.open(a.getParams(k)))
-			v3.POST(one+"/params", a.open(a.setParams(k)))
-			v3.PUT(one+"/params", a.open(a.setParams(k)))
-			v3.PATCH(one+"/params", a.open(a.patchParams(k)))
+			v3.POST(one+"/params", a.open(once(a.setParams(k))))
+			v3.PUT(one+"/params", a.open(once(a.setParams(k))))
+			v3.PATCH(one+"/params", a.open(once(a.patchParams(k))))
 			v3.GET(one+"/params/*key", a.open(a.getParam(k)))
-			v3.POST(one+"/params/*key", a.open(a.setParam(k)))
-			v3.PUT(one+"/params/*key", a.open(a.setParam(k)))
-			v3.DELETE(one+"/params/*key", a.open(a.removeParam(k)))
+			v3.POST(one+"/params/*key", a.open(once(a.setParam(k))))
+			v3.PUT(one+"/params/*key", a.open(once(a.setParam(k))))
+			v3.DELETE(one+"/params/*key", a.open(once(a.removeParam(k))))
 			v3.GET(one+"/pubkey", a.open(a.pubkey(k)))
 		}
 	}

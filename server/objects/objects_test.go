@@ -539,3 +539,63 @@ func TestTooLargeObjectsAreRefused(t *testing.T) {
 	s, ctx := open(t, newMemory())
 	class(t, errOf(s.Create(ctx, &models.Template{ID: "huge", Contents: strings.Repeat("x", 1<<20)}, false)), models.TooLarge)
 }
+
+// TestARequestOfOneNameIsCarriedOutOnce: asked again, after a restart too, the winner of a
+// compare-and-set is told that it has won, and nobody else is.
+func TestARequestOfOneNameIsCarriedOutOnce(t *testing.T) {
+	m := newMemory()
+	s, ctx := open(t, m)
+	if _, err := s.Create(ctx, &models.Profile{Name: "lock", Description: "free"}, false); err != nil {
+		t.Fatal(err)
+	}
+	swap := decodePatch(t, `[{"op":"test","path":"/Description","value":"free"},{"op":"replace","path":"/Description","value":"taken"}]`)
+	first, err := s.Patch(WithOnce(ctx, "one"), "profiles", "lock", swap, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann := WithActor(t.Context(), Actor{Name: "user:ann", Claims: System.Claims})
+	for range 2 {
+		again, err := s.Patch(WithOnce(ctx, "one"), "profiles", "lock", swap, false)
+		if err != nil || again.Rev != first.Rev {
+			t.Errorf("asked again: %v, %v", again, err)
+		}
+		class(t, errOf(s.Patch(WithOnce(ctx, "two"), "profiles", "lock", swap, false)), models.Conflict)
+		class(t, errOf(s.Patch(WithOnce(ann, "one"), "profiles", "lock", swap, false)), models.Conflict)
+		class(t, errOf(s.Patch(ctx, "profiles", "lock", swap, false)), models.Conflict)
+		s, ctx = open(t, m) // as after a crash: only the engine remembers
+	}
+	gone, err := s.Delete(WithOnce(ctx, "three"), "profiles", "lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.Delete(WithOnce(ctx, "three"), "profiles", "lock")
+	if err != nil || !bytes.Equal(again.Raw, gone.Raw) {
+		t.Errorf("deleted again: %v", err)
+	}
+	if m.rev() != 3 {
+		t.Errorf("%d changes, want 3", m.rev())
+	}
+}
+
+func TestTwinsOfARequestInOneBatchAreOne(t *testing.T) {
+	m := newMemory()
+	m.gate = make(chan struct{})
+	s, ctx := open(t, m)
+	var wg sync.WaitGroup
+	const n = 20
+	for range n {
+		wg.Go(func() {
+			if _, err := s.Create(WithOnce(ctx, "same"), &models.Machine{Name: "twin"}, false); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for len(s.queue) < n-1 {
+		time.Sleep(time.Millisecond)
+	}
+	close(m.gate)
+	wg.Wait()
+	if s.View().Len("machines") != 1 {
+		t.Errorf("%d machines, want 1", s.View().Len("machines"))
+	}
+}

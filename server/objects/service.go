@@ -36,6 +36,7 @@ type Service struct {
 	ended chan struct{}
 
 	mu      sync.Mutex
+	names   names
 	waiters map[store.Key]map[chan struct{}]bool
 }
 
@@ -114,6 +115,9 @@ func (s *Service) Start(ctx context.Context) error {
 		return err
 	}
 	v.Rev = rev
+	if err := s.remember(ctx, rev); err != nil {
+		return fmt.Errorf("load history: %w", err)
+	}
 	go s.write(v)
 	return nil
 }
@@ -141,9 +145,13 @@ type request struct {
 
 // Do carries out fn as one atomic change: all it stages on tx becomes durable, or nothing. It
 // runs in the caller's goroutine and, when other writers came first, again in the writer; so it
-// must depend on tx alone. Do returns the revision at which the outcome holds.
+// must depend on tx alone. Do returns the revision at which the outcome holds. When the request
+// of ctx is a repetition (see WithOnce), fn does not run and the error is a *Repeated.
 func (s *Service) Do(ctx context.Context, force bool, fn func(*Tx) error) (uint64, error) {
 	r := &request{ctx: ctx, force: force, fn: fn, done: make(chan struct{})}
+	if before := s.repeated(ctx); before != nil {
+		return before.Rev, before
+	}
 	v := s.View()
 	if err := s.compute(r, v); err != nil {
 		return v.Rev, err
@@ -234,6 +242,10 @@ func (s *Service) batch(clean *View, reqs []*request) *View {
 		if r.err = r.ctx.Err(); r.err != nil {
 			continue
 		}
+		if before := s.repeatedIn(r.ctx, changes); before != nil {
+			r.err = before
+			continue
+		}
 		if !r.tx.holds(work) {
 			if r.err = s.compute(r, work); r.err != nil {
 				continue
@@ -253,6 +265,7 @@ func (s *Service) batch(clean *View, reqs []*request) *View {
 	}
 	if len(changes) > 0 {
 		s.view.Store(work.copy())
+		s.noteAll(changes)
 		for _, c := range commits {
 			for _, fn := range s.follow {
 				fn(c)
@@ -289,7 +302,7 @@ func (s *Service) commit(changes []store.Change) error {
 func (v *View) apply(tx *Tx) (*Commit, store.Change) {
 	v.Rev++
 	c := &Commit{Rev: v.Rev, Time: tx.Now, Who: tx.Actor.Name}
-	sc := store.Change{Rev: v.Rev, Time: tx.Now, Who: tx.Actor.Name}
+	sc := store.Change{Rev: v.Rev, Time: tx.Now, Who: tx.Actor.Name, Once: onceOf(tx.Ctx)}
 	for _, w := range tx.order {
 		sw := store.Write{Key: w.key, Action: string(w.op), Patch: w.patch}
 		if w.old != nil {

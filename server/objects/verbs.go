@@ -135,6 +135,10 @@ func (s *Service) Delete(ctx context.Context, kind, id string) (*Entry, error) {
 		was = e
 		return tx.Delete(kind, e.Object.Key())
 	})
+	var r *Repeated
+	if errors.As(err, &r) {
+		return s.deleted(ctx, r)
+	}
 	return was, err
 }
 
@@ -149,6 +153,9 @@ func (s *Service) entry(ctx context.Context, force bool, fn func(*Tx) (kind, key
 		after, _ = tx.Get(kind, key)
 		return nil
 	})
+	if e, ok := s.again(err); ok {
+		return e, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,9 @@ type Change struct {
 	Rev  uint64
 	Time time.Time // when it was made; UTC, kept to the nanosecond
 	Who  string    // the principal that asked for it, such as "user:rocketskates"
+	// Once is the name the caller gave its request, or "". It is kept in history, so that a
+	// request that is sent again because its answer was lost can be told from a new one.
+	Once string
 	// Reads are further records the change was computed from, at the revisions seen.
 	Reads  []Cond
 	Writes []Write

@@ -80,15 +80,15 @@ func (e *Engine) History(ctx context.Context, from uint64) iter.Seq2[store.Chang
 
 // changes gathers the rows of history into changes, and makes sure that none is missing.
 func (e *Engine) changes(ctx context.Context, tx *sql.Tx, from, to uint64, yield func(store.Change) bool) error {
-	const rows = `SELECT rev, time, who, kind, id, action, prev, patch FROM history
+	const rows = `SELECT rev, time, who, once, kind, id, action, prev, patch FROM history
 		WHERE rev > ? AND rev <= ? ORDER BY rev, n`
 	var c store.Change // the one being gathered
 	last, more := from, true
 	err := e.each(ctx, tx, rows, []any{from, to}, func(scan func(...any) error) (bool, error) {
 		var rev uint64
-		var at, who string
+		var at, who, once string
 		var w store.Write
-		if err := scan(&rev, &at, &who, &w.Kind, &w.ID, &w.Action, &w.Prev, &w.Patch); err != nil {
+		if err := scan(&rev, &at, &who, &once, &w.Kind, &w.ID, &w.Action, &w.Prev, &w.Patch); err != nil {
 			return false, err
 		}
 		if rev != c.Rev {
@@ -104,7 +104,7 @@ func (e *Engine) changes(ctx context.Context, tx *sql.Tx, from, to uint64, yield
 			if err != nil {
 				return false, fmt.Errorf("damaged: time of revision %d: %w", rev, err)
 			}
-			c, last = store.Change{Rev: rev, Time: t, Who: who}, rev
+			c, last = store.Change{Rev: rev, Time: t, Who: who, Once: once}, rev
 		}
 		c.Writes = append(c.Writes, w)
 		return true, nil

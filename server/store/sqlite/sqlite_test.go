@@ -3,9 +3,12 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"drp/server/store"
@@ -148,6 +151,58 @@ func TestWaitingCommitCanBeCalledOff(t *testing.T) {
 	}
 }
 
+// asked counts how often a context is asked whether it has ended.
+type asked struct {
+	context.Context
+	times atomic.Int64
+}
+
+func (a *asked) Done() <-chan struct{} { a.times.Add(1); return a.Context.Done() }
+func (a *asked) Err() error            { a.times.Add(1); return a.Context.Err() }
+
+// TestBegunCommitIsCarriedThrough shows that a transaction no longer looks at its context: one
+// with two hundred statements asks a few times before it begins, and not for each.
+func TestBegunCommitIsCarriedThrough(t *testing.T) {
+	e := must(t, t.TempDir())
+	within, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var batch []store.Change
+	for rev := uint64(1); rev <= 100; rev++ {
+		batch = append(batch, save(rev, fmt.Sprint(rev), 0, []byte("{}")))
+	}
+	ctx := &asked{Context: within}
+	if err := e.Commit(ctx, batch); err != nil {
+		t.Fatal(err)
+	}
+	if got := ctx.times.Load(); got == 0 || got >= 100 {
+		t.Errorf("the context was asked %d times, want a few", got)
+	}
+}
+
+// TestCommitWaitsForAnAdministrator lets sqlite3 hold the database for a while.
+func TestCommitWaitsForAnAdministrator(t *testing.T) {
+	e := must(t, t.TempDir())
+	other, err := e.readers.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- e.Commit(t.Context(), []store.Change{save(1, "a", 0, []byte("{}"))}) }()
+	for len(e.turn) == 0 {
+		runtime.Gosched()
+	}
+	if _, err := other.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+}
+
 // TestCloseWaitsForTheCommitUnderWay closes while the writer is in use.
 func TestCloseWaitsForTheCommitUnderWay(t *testing.T) {
 	dir := t.TempDir()
@@ -170,14 +225,35 @@ func TestCloseWaitsForTheCommitUnderWay(t *testing.T) {
 	}
 }
 
+// TestWhatIsLoadedIsInHistory looks between the flush of a commit and its return.
+func TestWhatIsLoadedIsInHistory(t *testing.T) {
+	e := must(t, t.TempDir())
+	if err := e.writer.commit(t.Context(), []store.Change{save(1, "a", 0, []byte("{}"))}); err != nil {
+		t.Fatal(err)
+	}
+	if rev, _ := records(t, e); rev != 1 {
+		t.Fatalf("load: got revision %d, want 1", rev)
+	}
+	if told := history(t, e, 0); len(told) != 1 {
+		t.Errorf("history: got %d changes, want the one that was loaded", len(told))
+	}
+}
+
 // TestInterruptedCompactionIsFinishedByTheNext stops between forgetting and freeing.
 func TestInterruptedCompactionIsFinishedByTheNext(t *testing.T) {
 	e := must(t, t.TempDir())
-	three(t, e)
-	if _, err := e.exec(t.Context(), `UPDATE retention SET compacted = 2`); err != nil {
+	const revs = 3*compactStep + 7
+	var batch []store.Change
+	for rev := uint64(1); rev <= revs; rev++ {
+		batch = append(batch, save(rev, "a", rev-1, []byte("{}")))
+	}
+	if err := e.Commit(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range e.History(t.Context(), 1) {
+	if _, err := e.exec(t.Context(), `UPDATE retention SET compacted = ?`, revs-5); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range e.History(t.Context(), revs-6) {
 		if !errors.Is(err, store.ErrCompacted) {
 			t.Errorf("half compacted history: got %v, want %v", err, store.ErrCompacted)
 		}
@@ -186,7 +262,7 @@ func TestInterruptedCompactionIsFinishedByTheNext(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rows int
-	if err := e.readers.QueryRow(`SELECT count(*) FROM history`).Scan(&rows); err != nil || rows != 1 {
-		t.Errorf("rows of history: got %d and %v, want 1", rows, err)
+	if err := e.readers.QueryRow(`SELECT count(*) FROM history`).Scan(&rows); err != nil || rows != 5 {
+		t.Errorf("rows of history: got %d and %v, want 5", rows, err)
 	}
 }

@@ -148,22 +148,72 @@ func TestFullDiskRecovers(t *testing.T) {
 	healthy(t, e)
 }
 
-// TestDoubtIsSettledByTheDisk: when a commit failed and yet is on disk, the disk is right.
+// TestDoubtIsSettledByTheDisk lets a commit fail over rows that the engine knows nothing of, as if
+// an earlier commit had come through in spite of its error. The disk is right.
 func TestDoubtIsSettledByTheDisk(t *testing.T) {
-	dir := t.TempDir()
-	e := must(t, dir)
-	stale := *e.writer
-	stale.index = map[store.Key]slot{}
-	if err := e.Commit(t.Context(), []store.Change{save(1, "a", 0, []byte("1"))}); err != nil {
-		t.Fatal(err)
+	e := must(t, t.TempDir())
+	behind(t, e, `INSERT INTO history VALUES (1, 0, '2026-11-21T12:00:00.000000000Z', '', '', 'machines', 'a', 'create', 0, NULL)`)
+	behind(t, e, `INSERT INTO records VALUES (1, 'machines', 'a', 1, x'31')`)
+	if err := e.Commit(t.Context(), []store.Change{save(1, "b", 0, []byte("1"))}); err == nil {
+		t.Fatal("a revision that is taken was written again")
 	}
-	stale.doubt = true
-	*e.writer = stale
+	var conflict *store.ConflictError
+	if err := e.Commit(t.Context(), []store.Change{save(1, "b", 0, []byte("1"))}); !errors.As(err, &conflict) || conflict.Have != 2 {
+		t.Fatalf("the same again: got %v, want a conflict with revision 2", err)
+	}
 	if err := e.Commit(t.Context(), []store.Change{save(2, "a", 1, []byte("2"))}); err != nil {
 		t.Fatalf("commit on what is on disk: got %v, want nil", err)
 	}
 	if err := holds(e, 2, map[string]string{"a": "2"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFailedTransactionIsTakenBack fails in a way that SQLite does not roll back by itself.
+func TestFailedTransactionIsTakenBack(t *testing.T) {
+	e := must(t, t.TempDir())
+	for rev, id := range []string{"a", "b"} {
+		if err := e.Commit(t.Context(), []store.Change{save(uint64(rev)+1, id, 0, []byte("old"))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	behind(t, e, `DELETE FROM records WHERE id = 'b'`)
+	err := e.Commit(t.Context(), []store.Change{save(3, "a", 1, []byte("half")), save(4, "b", 2, []byte("half"))})
+	if err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Fatalf("replace a row that has vanished: got %v, want that the store is damaged", err)
+	}
+	if err := holds(e, 2, map[string]string{"a": "old"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Commit(t.Context(), []store.Change{save(3, "a", 1, []byte("new"))}); err != nil {
+		t.Fatalf("commit afterwards: got %v, want nil", err)
+	}
+	if err := holds(e, 3, map[string]string{"a": "new"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// behind changes an open store as nobody may.
+func behind(t *testing.T, e *Engine, stmt string) {
+	t.Helper()
+	if _, err := e.readers.Exec(stmt); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFailedBackupLeavesNoFile fails after the file has been made.
+func TestFailedBackupLeavesNoFile(t *testing.T) {
+	e := must(t, t.TempDir())
+	three(t, e)
+	if err := e.readers.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := e.Backup(t.Context(), filepath.Join(dir, "copy")); err == nil {
+		t.Error("a backup without a connection succeeds")
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
+		t.Errorf("files after a failed backup: got %v and %v, want none", files, err)
 	}
 }
 
@@ -249,9 +299,7 @@ func TestDamagedHistoryIsNotPassedOff(t *testing.T) {
 	for _, missing := range []string{"1", "2", "3"} {
 		e := must(t, t.TempDir())
 		three(t, e)
-		if _, err := e.readers.Exec(`DELETE FROM history WHERE rev = ` + missing); err != nil {
-			t.Fatal(err)
-		}
+		behind(t, e, `DELETE FROM history WHERE rev = `+missing)
 		var last error
 		for _, err := range e.History(t.Context(), 0) {
 			last = err

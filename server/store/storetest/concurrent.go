@@ -126,6 +126,7 @@ func testHistorySnapshot(t *testing.T, open Open) {
 	for rev := uint64(1); rev <= 50; rev++ {
 		commit(t, e, change(rev, put("a", rev-1, `{}`)))
 	}
+	all, none := e.History(t.Context(), 0), e.History(t.Context(), 50) // to be read when all is over
 	var last uint64
 	for c, err := range e.History(t.Context(), 0) {
 		if err != nil {
@@ -139,8 +140,14 @@ func testHistorySnapshot(t *testing.T, open Open) {
 		}
 	}
 	equal(t, "last change", last, 50)
-	if _, err := follow(e, 0); !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("history after compaction: got %v, want %v", err, store.ErrCompacted)
+	if err := e.Compact(t.Context(), 70); err != nil {
+		t.Fatalf("compact: got %v, want nil", err)
+	}
+	if told, err := gather(all); !errors.Is(err, store.ErrCompacted) || len(told) > 0 {
+		t.Errorf("history that was asked for before: got %d changes and %v, want %v alone", len(told), err, store.ErrCompacted)
+	}
+	if told, err := gather(none); err != nil || len(told) > 0 {
+		t.Errorf("history above the newest revision at the time of the call: got %d changes and %v, want none", len(told), err)
 	}
 }
 
@@ -173,14 +180,25 @@ func testContext(t *testing.T, open Open) {
 	equal(t, "yields of history with an ended context", yields, 1)
 	equal(t, "store after all that", load(t, e), before)
 
+	commit(t, e, change(3, put("a", 2, `3`)), change(4, put("a", 3, `4`)))
 	within, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	err = nil
-	for _, err = range e.History(within, 0) {
+	var seen []uint64
+	for c, err := range e.History(within, 0) {
+		if err != nil {
+			refused("history whose context ends within", err)
+			break
+		}
+		seen = append(seen, c.Rev)
 		cancel()
 	}
-	refused("history whose context ends within", err)
-	commit(t, e, change(3, put("a", 2, `3`)))
+	equal(t, "changes before the context ended", seen, []uint64{1})
+	within, cancel = context.WithCancel(t.Context())
+	defer cancel()
+	loaded := 0
+	_, err = e.Load(within, func(store.Record) error { loaded++; cancel(); return nil })
+	refused("load whose context ends within", err)
+	equal(t, "records before the context ended", loaded, 1)
 }
 
 func testClosed(t *testing.T, open Open) {

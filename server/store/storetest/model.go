@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -66,6 +67,14 @@ var (
 	})
 )
 
+// blobs are bytes of random length, cheap to draw.
+func blobs(from, to int) *rapid.Generator[[]byte] {
+	return rapid.Custom(func(t *rapid.T) []byte {
+		n := rapid.IntRange(from, to).Draw(t, "length")
+		return bytes.Repeat([]byte{rapid.Byte().Draw(t, "byte")}, n)
+	})
+}
+
 // batch draws changes that hold after the model's state, and returns the records they leave.
 func (m *model) batch(t *rapid.T) ([]store.Change, map[store.Key]store.Record) {
 	records := map[store.Key]store.Record{}
@@ -74,7 +83,7 @@ func (m *model) batch(t *rapid.T) ([]store.Change, map[store.Key]store.Record) {
 	}
 	batch := make([]store.Change, rapid.IntRange(1, 5).Draw(t, "changes"))
 	for i := range batch {
-		c := store.Change{Rev: m.rev() + uint64(i) + 1, Time: times.Draw(t, "time"), Who: rapid.StringN(0, 20, -1).Draw(t, "who")}
+		c := store.Change{Rev: m.rev() + uint64(i) + 1, Time: times.Draw(t, "time"), Who: rapid.StringN(0, 20, -1).Draw(t, "who"), Once: rapid.StringN(0, 20, -1).Draw(t, "once")}
 		for _, k := range rapid.SliceOfN(keys, 0, 2).Draw(t, "reads") {
 			c.Reads = append(c.Reads, store.Cond{Key: k, Rev: records[k].Rev})
 		}
