@@ -373,3 +373,25 @@ func TestRemoveOfWhatIsNotSetNamesTheParam(t *testing.T) {
 		t.Errorf("got %s, %v; want null, which is not absent", was, err)
 	}
 }
+
+// TestWhoWonAndAsksAgainHasWon: the answer to a compare-and-set may get lost, but not its outcome.
+func TestWhoWonAndAsksAgainHasWon(t *testing.T) {
+	s := service(t)
+	create(t, s, param("my/leader", `{"default":"none"}`), profile("pp", nil), profile("other", nil), &models.Template{ID: "tt"})
+	named := objects.WithOnce(ctx, "one")
+	claim := ops(t, `[{"op":"test","path":"/my~1leader","value":"none"},{"op":"replace","path":"/my~1leader","value":"u1"}]`)
+	for range 2 {
+		got, err := Patch(named, s, "profiles", "pp", claim)
+		if text, _ := models.Marshal(got); err != nil || string(text) != `{"my/leader":"u1"}` {
+			t.Errorf("got %s, %v; want that it won", text, err)
+		}
+	}
+	if _, err := Patch(ctx, s, "profiles", "pp", claim); models.ClassOf(err) != models.Conflict {
+		t.Errorf("got %v, want Conflict for who did not win", err)
+	}
+	for kind, id := range map[string]string{"profiles": "other", "templates": "tt"} {
+		if got, err := Patch(named, s, kind, id, claim); err == nil {
+			t.Errorf("%s/%s: got %v under a name that was used for another object", kind, id, got)
+		}
+	}
+}

@@ -101,16 +101,28 @@ func change(ctx context.Context, s *objects.Service, kind, id string, edit func(
 		is = *o.ParamMap()
 		return nil
 	})
-	var again *objects.Repeated
-	if errors.As(err, &again) {
-		if e, ok := s.View().Get(again.Kind, again.Key); ok {
-			return *e.Object.(models.ParamHolder).ParamMap(), nil
-		}
+	if h, ok := repeated(s, kind, id, err); ok {
+		return *h.ParamMap(), nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	return is, nil
+}
+
+// repeated finds the object of a request that has been carried out before: who asks again because
+// the answer was lost must not hear that the compare-and-set it won has failed.
+func repeated(s *objects.Service, kind, id string, err error) (models.ParamHolder, bool) {
+	var again *objects.Repeated
+	if !errors.As(err, &again) {
+		return nil, false
+	}
+	e, ok := s.View().Find(kind, id)
+	if !ok || again.Kind != kind || again.Key != e.Object.Key() {
+		return nil, false // the name was that of another request
+	}
+	h, ok := e.Object.(models.ParamHolder)
+	return h, ok
 }
 
 // mayChange checks that the actor may change the params that differ.
