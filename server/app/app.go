@@ -84,6 +84,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	}
 	preferences := prefs.New(a.objects)
 	params.Register(a.objects)
+	render.Register(a.objects)
 	workflow.Register(a.objects)
 	logs, err := joblog.Open(filepath.Join(cfg.BaseRoot, "job-logs"))
 	if err != nil {

@@ -35,10 +35,9 @@ func newEntry(o models.Object) (*Entry, error) {
 		return nil, err
 	}
 	e := &Entry{Object: o, Raw: stored, stored: stored}
-	if h, ok := o.(models.Hider); ok {
+	if _, ok := o.(models.Hider); ok {
 		shown := e.Clone().(models.Hider)
-		h = shown
-		h.Hide()
+		shown.Hide()
 		if e.Raw, err = models.Marshal(shown); err != nil {
 			return nil, err
 		}
