@@ -190,8 +190,8 @@ func (a *API) changed(r *request, k *models.KindInfo, e *objects.Entry) (*object
 	defer cancel()
 	n, err := a.Objects.Await(ctx, k.Name, e.Object.Key(), e.Rev)
 	switch {
-	case errors.Is(err, context.DeadlineExceeded) && r.ctx.Err() == nil:
-		return nil, nil
+	case errors.Is(err, context.DeadlineExceeded) && r.ctx.Err() == nil, errors.Is(err, objects.ErrStopping):
+		return nil, nil // no change; who is told so by a server that stops asks the next one
 	case err != nil:
 		return nil, err
 	case n == nil || !r.actor.Visible(n.Object):

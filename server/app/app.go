@@ -149,6 +149,8 @@ const drain = 10 * time.Second
 func (a *App) Close() {
 	if a.hub != nil {
 		a.hub.Close()
+		a.hub = nil
+		a.objects.EndWaits()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
@@ -199,6 +201,9 @@ func (a *App) Endpoint() string {
 // listen takes the ports.
 func (a *App) listen() error {
 	certFile, keyFile := a.cfg.TLSCert, a.cfg.TLSKey
+	if _, err := os.Stat(certFile); certFile != "" && err != nil {
+		return fmt.Errorf("--tls-cert: %w", err)
+	}
 	if certFile == "" {
 		certFile, keyFile = filepath.Join(a.cfg.BaseRoot, "server.crt"), filepath.Join(a.cfg.BaseRoot, "server.key")
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +19,8 @@ import (
 	"drp/models"
 	"drp/server/auth"
 	"drp/server/objects"
+
+	"github.com/coder/websocket"
 )
 
 // client is one who talks to a server under test.
@@ -537,4 +541,60 @@ func show(c *objects.Commit) string {
 		s += fmt.Sprintf(" %s %s/%s", w.Op, w.Kind, w.Key)
 	}
 	return s
+}
+
+// TestStoppingDoesNotWaitForThoseWhoWait: a long poll is told "no change" when the server stops,
+// and a websocket is closed.
+func TestStoppingDoesNotWaitForThoseWhoWait(t *testing.T) {
+	a, admin, stop := start(t, config(t))
+	admin.must("POST", "/profiles", `{"Name":"pp"}`, nil)
+	etag := admin.do("GET", "/profiles/pp", nil).header.Get("ETag")
+	polled := make(chan answer)
+	go func() {
+		polled <- admin.do("GET", "/profiles/pp", nil, "If-None-Match", etag, "Prefer", "wait=10m")
+	}()
+	c, _, err := websocket.Dial(t.Context(), "wss"+strings.TrimPrefix(admin.url, "https")+"/api/v3/ws?token="+admin.token,
+		&websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	for a.hub.Subscribers() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	go stop()
+	if got := <-polled; got.status != http.StatusNotModified {
+		t.Errorf("the long poll: got %d %s, want 304", got.status, got.body)
+	}
+	if _, _, err := c.Read(t.Context()); websocket.CloseStatus(err) == -1 {
+		t.Errorf("the websocket: %v, want a close frame", err)
+	}
+	stop()
+}
+
+// TestAServerThatCannotStartSaysWhy: and leaves nothing behind that would keep the next from it.
+func TestAServerThatCannotStartSaysWhy(t *testing.T) {
+	cfg := config(t)
+	other, _, _ := start(t, config(t))
+	for want, change := range map[string]func(*Config){
+		fmt.Sprintf("--api-port %d", other.ports.api): func(c *Config) { c.APIPort = other.ports.api },
+		"--base-root": func(c *Config) { c.BaseRoot = "/dev/null/data" },
+		"nowhere.pem": func(c *Config) { c.TLSCert, c.TLSKey = c.BaseRoot+"/nowhere.pem", "/dev/null" },
+	} {
+		bad := cfg
+		change(&bad)
+		a, err := New(t.Context(), bad)
+		if err == nil {
+			a.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error that names %s", err, want)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(cfg.BaseRoot, "drp.db"), []byte(strings.Repeat("this is no database ", 500)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "drp.db") {
+		t.Errorf("a damaged database: got %v, want an error that names it", err)
+	}
 }

@@ -30,10 +30,12 @@ type Service struct {
 	// what it inherits, or the default. It is set while wiring.
 	EffectiveParam func(r Reader, o models.Object, name string) (raw []byte, ok bool)
 
-	view  atomic.Pointer[View]
-	queue chan *request
-	quit  chan struct{}
-	ended chan struct{}
+	view    atomic.Pointer[View]
+	queue   chan *request
+	quit    chan struct{}
+	ended   chan struct{}
+	started bool
+	hurry   chan struct{} // closed: nobody waits for changes any more
 
 	mu      sync.Mutex
 	names   names
@@ -63,7 +65,7 @@ const maxBatch = 512
 func New(engine store.Engine, base []models.Object, now func() time.Time, log *slog.Logger) (*Service, error) {
 	s := &Service{
 		engine: engine, now: now, log: log, rules: map[string][]Rule{}, waiters: map[store.Key]map[chan struct{}]bool{},
-		queue: make(chan *request, maxBatch), quit: make(chan struct{}), ended: make(chan struct{}),
+		queue: make(chan *request, maxBatch), quit: make(chan struct{}), ended: make(chan struct{}), hurry: make(chan struct{}),
 		EffectiveParam: func(Reader, models.Object, string) ([]byte, bool) { return nil, false },
 	}
 	v := newView()
@@ -118,6 +120,7 @@ func (s *Service) Start(ctx context.Context) error {
 	if err := s.remember(ctx, rev); err != nil {
 		return fmt.Errorf("load history: %w", err)
 	}
+	s.started = true
 	go s.write(v)
 	return nil
 }
@@ -125,7 +128,9 @@ func (s *Service) Start(ctx context.Context) error {
 // Close ends the writer. Changes that wait are carried out; later ones are refused.
 func (s *Service) Close() {
 	close(s.quit)
-	<-s.ended
+	if s.started {
+		<-s.ended
+	}
 }
 
 // View is the newest state.
@@ -162,7 +167,7 @@ func (s *Service) Do(ctx context.Context, force bool, fn func(*Tx) error) (uint6
 	select {
 	case s.queue <- r:
 	case <-s.quit:
-		return v.Rev, errStopping
+		return v.Rev, ErrStopping
 	case <-ctx.Done():
 		return v.Rev, ctx.Err()
 	}
@@ -174,12 +179,13 @@ func (s *Service) Do(ctx context.Context, force bool, fn func(*Tx) error) (uint6
 		case <-r.done:
 			return r.tx.state.Rev, r.err
 		default:
-			return v.Rev, errStopping
+			return v.Rev, ErrStopping
 		}
 	}
 }
 
-var errStopping = models.Problem(models.Busy, "", "", "the server is stopping")
+// ErrStopping is what those get who ask too late.
+var ErrStopping = models.Problem(models.Busy, "", "", "the server is stopping")
 
 // compute runs the request's fn against a state.
 func (s *Service) compute(r *request, state *View) (err error) {
@@ -364,11 +370,14 @@ func (s *Service) Await(ctx context.Context, kind, key string, rev uint64) (*Ent
 		case <-ch:
 		case <-ctx.Done():
 			return e, ctx.Err()
-		case <-s.quit:
-			return e, errStopping
+		case <-s.hurry:
+			return e, ErrStopping
 		}
 	}
 }
+
+// EndWaits makes every Await return, those to come too, so that the server can stop.
+func (s *Service) EndWaits() { close(s.hurry) }
 
 // overridable: what comes with the server gives way to a stored object, but for roles, whose
 // meaning nobody is to change unseen.
