@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"drp/server/store"
 )
@@ -106,3 +108,8 @@ func (m *memory) History(_ context.Context, from uint64) iter.Seq2[store.Change,
 func (m *memory) Compact(context.Context, uint64) error { return errors.ErrUnsupported }
 func (m *memory) Backup(context.Context, string) error  { return errors.ErrUnsupported }
 func (m *memory) Close() error                          { return nil }
+
+var (
+	now     = time.Now
+	discard = slog.New(slog.DiscardHandler)
+)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"strings"
 	"sync"
@@ -20,7 +19,7 @@ import (
 
 func open(t *testing.T, m *memory, rules ...func(*Service)) (*Service, context.Context) {
 	t.Helper()
-	s, err := New(m, nil, time.Now, slog.New(slog.DiscardHandler))
+	s, err := New(m, nil, now, discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +59,7 @@ func class(t *testing.T, err error, want models.Class) *models.Error {
 	return e
 }
 
-func decodePatch(t *testing.T, s string) patch.Patch {
+func decodePatch(t testing.TB, s string) patch.Patch {
 	t.Helper()
 	p, err := patch.Decode([]byte(s))
 	if err != nil {
@@ -486,7 +485,7 @@ func TestBaseObjectsShowThroughAndCanBeOverridden(t *testing.T) {
 	m := newMemory()
 	base := &models.Stage{Name: "none", Description: "built in"}
 	base.Bundle = "BasicStore"
-	s, err := New(m, []models.Object{base}, time.Now, slog.New(slog.DiscardHandler))
+	s, err := New(m, []models.Object{base}, now, discard)
 	if err != nil {
 		t.Fatal(err)
 	}
