@@ -58,3 +58,17 @@ func (p *problems) templates(list []TemplateInfo, needPath bool) {
 		}
 	}
 }
+
+// TemplatesOf are the templates that belong to an object: those of a task, stage or boot
+// environment, and none of any other kind.
+func TemplatesOf(o Object) []TemplateInfo {
+	switch o := o.(type) {
+	case *BootEnv:
+		return o.Templates
+	case *Stage:
+		return o.Templates
+	case *Task:
+		return o.Templates
+	}
+	return nil
+}

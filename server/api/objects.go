@@ -23,12 +23,10 @@ func etag(e *objects.Entry) string { return `"` + strconv.FormatUint(e.Rev, 10) 
 
 func (a *API) list(k *models.KindInfo) handler {
 	return func(r *request) (int, any, error) {
-		found, n, err := a.search(r, k)
+		found, err := a.search(r, k)
 		if err != nil {
 			return 0, nil, err
 		}
-		r.Header("X-DRP-LIST-FILTER-COUNT", strconv.Itoa(n))
-		r.Header("X-DRP-LIST-COUNT", strconv.Itoa(len(found)))
 		var b bytes.Buffer
 		b.WriteByte('[')
 		for i, e := range found {
@@ -48,28 +46,29 @@ func (a *API) list(k *models.KindInfo) handler {
 
 func (a *API) count(k *models.KindInfo) handler {
 	return func(r *request) (int, any, error) {
-		found, n, err := a.search(r, k)
-		if err != nil {
+		if _, err := a.search(r, k); err != nil {
 			return 0, nil, err
 		}
-		r.Header("X-DRP-LIST-FILTER-COUNT", strconv.Itoa(n))
-		r.Header("X-DRP-LIST-COUNT", strconv.Itoa(len(found)))
 		r.Header("X-DRP-LIST-TOTAL-COUNT", strconv.Itoa(a.Objects.View().Len(k.Name)))
 		return http.StatusOK, nil, nil
 	}
 }
 
-func (a *API) search(r *request, k *models.KindInfo) ([]*objects.Entry, int, error) {
+// search finds what a list request asks for, and says in the headers how much that is.
+func (a *API) search(r *request, k *models.KindInfo) ([]*objects.Entry, error) {
 	if r.flag("decode") {
 		if err := r.actor.Require(k.Name, "getSecure", ""); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 	}
 	q, err := models.ParseQuery(k, r.query)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	return a.Objects.List(r.ctx, k.Name, q)
+	found, n, err := a.Objects.List(r.ctx, k.Name, q)
+	r.Header("X-DRP-LIST-FILTER-COUNT", strconv.Itoa(n))
+	r.Header("X-DRP-LIST-COUNT", strconv.Itoa(len(found)))
+	return found, err
 }
 
 // shape is the object as the query wants it: slim, with some params only, or with the effective

@@ -244,7 +244,7 @@ func uninstall(tx *objects.Tx, pack string, keep map[[2]string]bool) error {
 func dangling(tx *objects.Tx, list []models.Object) error {
 	var bad []string
 	for _, o := range list {
-		for i, t := range templatesOf(o) {
+		for i, t := range models.TemplatesOf(o) {
 			if _, ok := tx.Get("templates", t.ID); t.ID != "" && !ok {
 				bad = append(bad, fmt.Sprintf("%s: Templates[%d]: No common template for %s", o.Key(), i, t.ID))
 			}
@@ -261,18 +261,6 @@ func dangling(tx *objects.Tx, list []models.Object) error {
 	}
 	if len(bad) > 0 {
 		return models.Problem(models.Invalid, "", "", bad...).Typed("Failed to load backing objects from cache")
-	}
-	return nil
-}
-
-func templatesOf(o models.Object) []models.TemplateInfo {
-	switch o := o.(type) {
-	case *models.BootEnv:
-		return o.Templates
-	case *models.Stage:
-		return o.Templates
-	case *models.Task:
-		return o.Templates
 	}
 	return nil
 }

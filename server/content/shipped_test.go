@@ -142,7 +142,7 @@ func scripts(t *testing.T) map[string]*template.Template {
 			t.Fatal(err)
 		}
 		for _, o := range list {
-			for _, info := range templatesOf(o) {
+			for _, info := range models.TemplatesOf(o) {
 				root, err := lib.Clone()
 				if err != nil {
 					t.Fatal(err)

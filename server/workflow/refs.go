@@ -54,19 +54,7 @@ func usesProfile(_ objects.Reader, o models.Object, key string) bool {
 }
 
 func usesTemplate(_ objects.Reader, o models.Object, key string) bool {
-	return slices.ContainsFunc(templatesOf(o), func(t models.TemplateInfo) bool { return t.ID == key })
-}
-
-func templatesOf(o models.Object) []models.TemplateInfo {
-	switch o := o.(type) {
-	case *models.BootEnv:
-		return o.Templates
-	case *models.Stage:
-		return o.Templates
-	case *models.Task:
-		return o.Templates
-	}
-	return nil
+	return slices.ContainsFunc(models.TemplatesOf(o), func(t models.TemplateInfo) bool { return t.ID == key })
 }
 
 // eachTask calls fn once for every task of a list and of their prerequisites, with the task
