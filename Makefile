@@ -14,8 +14,9 @@ BUILD     = CGO_ENABLED=0 $(GO) build -trimpath
 .PHONY: help build demo run test race lint fuzz bench clean
 
 help:
-	@echo "make build   bin/drp and bin/drp-server"
-	@echo "make demo    five machines elect one leader and finish a workflow; KEEP=1 leaves it running"
+	@echo "make build   bin/drp (also as bin/drpcli and bin/drpjq) and bin/drp-server"
+	@echo "make demo    five machines elect one leader and finish a workflow; KEEP=1 leaves it running;"
+	@echo "             DEMO='--chaos-server 10 --chaos-runner 10' kills them on the way"
 	@echo "make run     a server for real use, its data in DATA=$(DATA), API on PORT=$(PORT)"
 	@echo "make test    all tests, with the race detector"
 	@echo "make lint    gofmt, go vet, staticcheck"
@@ -26,6 +27,7 @@ help:
 build:
 	$(BUILD) -o bin/drp ./cli/drp
 	$(BUILD) -o bin/drp-server ./server/drp-server
+	@ln -sf drp bin/drpcli && ln -sf drp bin/drpjq
 
 demo: build
 	@.ci/need bash=bash
