@@ -14,5 +14,5 @@ type Event struct {
 	Principal string
 	Object    json.RawMessage // after the change; for a deletion, what was deleted
 	Original  json.RawMessage // before an update or save; else null
-	Rev       uint64          `json:",omitempty"` // the revision of the change; 0 for posted events
+	Rev       uint64          `json:",omitempty"` // of the change, or the newest one when a filter is acknowledged; 0 for posted events
 }

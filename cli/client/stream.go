@@ -321,17 +321,18 @@ func (s *Stream) connect(ctx context.Context) ([]models.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	var early []models.Event
-	ctx, cancel := context.WithTimeout(ctx, ackLimit)
-	defer cancel()
-	for _, f := range filters {
-		some, err := s.register(ctx, conn, f)
-		if err != nil {
-			conn.CloseNow()
-			return nil, fmt.Errorf("register %s: %w", f, err)
-		}
-		early = append(early, some...)
+	if rev > 0 && len(filters) > 0 {
+		// What a filter has missed comes behind its acknowledgement. The last one once more makes
+		// us wait for all of it: else an event of one filter could stand for revisions of which
+		// another still has something to tell.
+		filters = append(filters, filters[len(filters)-1])
 	}
+	early, newest, err := registerAll(ctx, conn, filters)
+	if err != nil {
+		conn.CloseNow()
+		return nil, err
+	}
+	s.saw(newest)
 	for range pending {
 		s.acknowledge(nil)
 	}
@@ -345,18 +346,29 @@ func (s *Stream) connect(ctx context.Context) ([]models.Event, error) {
 	return early, nil
 }
 
-func (s *Stream) register(ctx context.Context, conn *websocket.Conn, filter string) (early []models.Event, err error) {
-	if err := write(conn, "register", filter); err != nil {
-		return nil, err
-	}
-	for {
-		e, err := read(ctx, conn)
-		if err != nil || e.Type == "websocket" {
-			s.saw(e.Rev)
-			return early, err
+// registerAll registers filters one after the other. It returns the events that came meanwhile,
+// and the newest revision of an acknowledgement: those up to it are not missed any more, for they
+// are returned or were no business of these filters.
+func registerAll(ctx context.Context, conn *websocket.Conn, filters []string) (early []models.Event, newest uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, ackLimit)
+	defer cancel()
+	for _, f := range filters {
+		if err := write(conn, "register", f); err != nil {
+			return nil, 0, fmt.Errorf("register %s: %w", f, err)
 		}
-		early = append(early, e)
+		for {
+			e, err := read(ctx, conn)
+			if err != nil {
+				return nil, 0, fmt.Errorf("register %s: %w", f, err)
+			}
+			if e.Type == "websocket" {
+				newest = max(newest, e.Rev)
+				break
+			}
+			early = append(early, e)
+		}
 	}
+	return early, newest, nil
 }
 
 // dial opens the websocket. A token that is refused is replaced once.

@@ -213,8 +213,50 @@ func TestBrokenStreamResumesFromItsRevision(t *testing.T) {
 	e.ack()
 	e.expect("register jobs.*.*")
 	e.ack()
+	e.expect("register jobs.*.*")
+	e.ack()
 	same(t, "first", next(t, s).Type, Resumed)
 	same(t, "second", next(t, s).Key, "missed")
+}
+
+func TestStreamThatHasSeenNoEventResumesFromItsAcknowledgement(t *testing.T) {
+	h := newHub(t)
+	c := h.client(Config{})
+	go func() {
+		e := <-h.conns
+		e.expect("register jobs.*.*")
+		e.send(models.Event{Type: "websocket", Action: "register", Rev: 7})
+		e.expect("register tasks.*.*")
+		e.send(models.Event{Type: "websocket", Action: "register", Rev: 8})
+		e.CloseNow()
+	}()
+	s, err := c.Watch(t.Context(), "jobs.*.*", "tasks.*.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	e := <-h.conns
+	same(t, "query of the new connection", e.query, "rev=8")
+}
+
+// TestResumptionThatBreaksIsRepeatedFromTheStart: the first filter's past is told in full, the
+// second one's is not, and both are asked for again.
+func TestResumptionThatBreaksIsRepeatedFromTheStart(t *testing.T) {
+	h := newHub(t)
+	s, e := h.watch(t)
+	next(t, s)
+	e.CloseNow()
+	e = <-h.conns
+	e.expect("register machines.*.*")
+	e.ack()
+	e.send(models.Event{Type: "machines", Key: "one", Rev: 20})
+	e.expect("register jobs.*.*")
+	e.ack()
+	e.send(models.Event{Type: "jobs", Key: "two", Rev: 10})
+	e.expect("register jobs.*.*")
+	e.CloseNow()
+	e = <-h.conns
+	same(t, "query of the next connection", e.query, "rev=5")
 }
 
 func TestAddSurvivesABreak(t *testing.T) {
@@ -225,7 +267,7 @@ func TestAddSurvivesABreak(t *testing.T) {
 	e.expect("register tasks.*.*")
 	e.CloseNow()
 	e = <-h.conns
-	for _, f := range []string{"machines.*.*", "jobs.*.*", "tasks.*.*"} {
+	for _, f := range []string{"machines.*.*", "jobs.*.*", "tasks.*.*", "tasks.*.*"} {
 		e.expect("register " + f)
 		e.ack()
 	}
@@ -246,7 +288,7 @@ func TestRefusedFilterIsAnErrorAndTheStreamGoesOn(t *testing.T) {
 		t.Errorf("Add: got %v, want the reason", err)
 	}
 	e = <-h.conns
-	for _, f := range []string{"machines.*.*", "jobs.*.*"} {
+	for _, f := range []string{"machines.*.*", "jobs.*.*", "jobs.*.*"} {
 		e.expect("register " + f)
 		e.ack()
 	}
@@ -260,7 +302,7 @@ func TestStreamLogsInAgain(t *testing.T) {
 	h.revokeAll()
 	go e.Close(websocket.StatusPolicyViolation, "the token has expired")
 	e = <-h.conns
-	for _, f := range []string{"machines.*.*", "jobs.*.*"} {
+	for _, f := range []string{"machines.*.*", "jobs.*.*", "jobs.*.*"} {
 		e.expect("register " + f)
 		e.ack()
 	}

@@ -61,9 +61,7 @@ func (t tokens) Unknown(ttl time.Duration) (string, error) { return t.auth.Unkno
 
 // publish turns a commit into events.
 func (a *App) publish(c *objects.Commit) {
-	for _, m := range messages(c) {
-		a.hub.Publish(m)
-	}
+	a.hub.Publish(messages(c)...)
 }
 
 func messages(c *objects.Commit) []*events.Message {

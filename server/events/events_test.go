@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -130,6 +131,73 @@ func TestOnlyWhatWasAskedForAndMayBeSeenArrivesOnce(t *testing.T) {
 	p.add(h, "machines", "update", "u2")
 	if got, want := text(next(t, c)), "machines.update.u2@8"; got != want {
 		t.Errorf("after deregister: got %s, want %s", got, want)
+	}
+}
+
+// TestAcknowledgementTellsWhereToResume: with its revision nothing is missed even if the
+// connection breaks before the first event. The one that resumes has its past still to come.
+func TestAcknowledgementTellsWhereToResume(t *testing.T) {
+	p := &past{}
+	h := New(p.replay)
+	url := serve(t, h, all, time.Time{})
+	p.add(h, "machines", "update", "before")
+	h.Start(uint64(len(p.list)))
+	c := dial(t, url)
+	say(t, c, "register machines.*.*")
+	ack := next(t, c)
+	if ack.Rev != 1 {
+		t.Errorf("the acknowledgement has revision %d, want 1, the newest", ack.Rev)
+	}
+	say(t, c, "deregister machines.*.*")
+	if e := next(t, c); e.Rev != 0 {
+		t.Errorf("deregister is acknowledged with revision %d, want none", e.Rev)
+	}
+	c.CloseNow()
+	p.add(h, "machines", "update", "missed")
+	c = dial(t, fmt.Sprintf("%s?rev=%d", url, ack.Rev))
+	for _, spec := range []string{"machines.*.*", "machines.*.*", "stages.*.*"} {
+		say(t, c, "register "+spec)
+	}
+	p.add(h, "stages", "update", "live")
+	var got []string
+	for range 5 {
+		got = append(got, text(next(t, c)))
+	}
+	want := []string{"websocket.register.machines.*.*@0", "machines.update.missed@2", "websocket.register.machines.*.*@0",
+		"websocket.register.stages.*.*@0", "stages.update.live@3"}
+	if !slices.Equal(got, want) {
+		t.Errorf("resumed:\n got %q\nwant %q", got, want)
+	}
+}
+
+// TestEventsOfOneRevisionStayTogether: who registers while a revision passes sees all of its
+// events, if need be by resuming from the acknowledgement, and not a part.
+func TestEventsOfOneRevisionStayTogether(t *testing.T) {
+	h := New((&past{}).replay)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for rev := uint64(1); ; rev++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			h.Publish(&Message{Event: models.Event{Type: "machines", Action: "update", Key: "a", Rev: rev}},
+				&Message{Event: models.Event{Type: "machines", Action: "update", Key: "b", Rev: rev}})
+		}
+	}()
+	defer func() { close(stop); <-done }()
+	for range 200 {
+		s := h.Subscribe(all)
+		if err := s.register("machines.*.*", 0, false); err != nil {
+			t.Fatal(err)
+		}
+		told, e := (<-s.queue).msg.Event.Rev, (<-s.queue).msg.Event
+		s.Leave()
+		if e.Key != "a" || e.Rev != told+1 {
+			t.Fatalf("acknowledged at revision %d, then came %s", told, text(e))
+		}
 	}
 }
 

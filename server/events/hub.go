@@ -46,15 +46,16 @@ type Hub struct {
 // New makes a hub that resumes subscribers through replay.
 func New(replay Replay) *Hub { return &Hub{replay: replay, subs: map[*Sub]bool{}} }
 
-// Publish hands an event to all who want it and may see it. It never waits for any of them.
-func (h *Hub) Publish(m *Message) {
+// Publish hands events to all who want them and may see them. It never waits for any of them.
+// The events of one revision belong into one call: who registers gets all of them or none.
+func (h *Hub) Publish(list ...*Message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if m.Event.Rev > h.rev {
-		h.rev = m.Event.Rev
-	}
-	for s := range h.subs {
-		s.offer(m)
+	for _, m := range list {
+		h.rev = max(h.rev, m.Event.Rev)
+		for s := range h.subs {
+			s.offer(m)
+		}
 	}
 }
 
@@ -171,8 +172,9 @@ func (s *Sub) visible(m *Message) bool {
 	return s.may("events", "post", "") || s.may("events", "post", m.Event.Key)
 }
 
-// register adds a filter and queues its acknowledgement; with a revision, what was missed since
-// then comes right behind it.
+// register adds a filter and queues its acknowledgement. That tells the newest revision, from
+// which a client that loses its connection before any event can resume. When resuming, what was
+// missed comes right behind the acknowledgement, which therefore must not tell more than from.
 func (s *Sub) register(spec string, from uint64, resume bool) error {
 	f, err := ParseFilter(spec)
 	if err != nil {
@@ -188,7 +190,11 @@ func (s *Sub) register(spec string, from uint64, resume bool) error {
 	}
 	_, known := s.filters[spec]
 	s.filters[spec] = f
-	s.push(item{msg: ack("register", spec)})
+	newest := s.hub.rev
+	if resume {
+		newest = 0
+	}
+	s.push(item{msg: ack("register", spec, newest)})
 	if resume && !known && from < s.hub.rev {
 		s.push(item{from: from, to: s.hub.rev, filter: f, earlier: earlier})
 	}
@@ -199,5 +205,5 @@ func (s *Sub) deregister(spec string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.filters, spec)
-	s.push(item{msg: ack("deregister", spec)})
+	s.push(item{msg: ack("deregister", spec, 0)})
 }

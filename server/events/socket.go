@@ -14,9 +14,9 @@ import (
 )
 
 // ack is the one event of type "websocket" that answers each register and deregister. Clients
-// count them.
-func ack(action, spec string) *Message {
-	return &Message{Event: models.Event{Time: time.Now().UTC(), Type: "websocket", Action: action, Key: spec}}
+// count them. Rev, if not 0, is the revision up to which nothing more will come.
+func ack(action, spec string, rev uint64) *Message {
+	return &Message{Event: models.Event{Time: time.Now().UTC(), Type: "websocket", Action: action, Key: spec, Rev: rev}}
 }
 
 const (
