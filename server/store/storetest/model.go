@@ -58,10 +58,8 @@ var (
 			ID:   rapid.SampledFrom([]string{"a", "b", "c", "", "a/b", "A", "é\x00", "\xff'\"%"}).Draw(t, "id"),
 		}
 	})
-	raws = rapid.Custom(func(t *rapid.T) []byte {
-		return append([]byte{}, rapid.SliceOfN(rapid.Byte(), 0, 9000).Draw(t, "raw")...)
-	})
-	patches = rapid.SliceOfN(rapid.Byte(), 1, 3000)
+	raws    = blobs(0, 9000)
+	patches = blobs(1, 3000)
 	times   = rapid.Custom(func(t *rapid.T) time.Time {
 		return time.Unix(rapid.Int64Range(-62135596800, 253402300799).Draw(t, "s"), rapid.Int64Range(0, 999999999).Draw(t, "ns")).UTC()
 	})
