@@ -191,8 +191,10 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any, opts 
 	if streams(out) {
 		r.header.Add("Accept", "application/octet-stream")
 	}
-	if method != http.MethodGet && method != http.MethodHead {
-		r.header.Set("Idempotency-Key", models.NewUUID()) // one for all tries: it is carried out once
+	// One name for all tries, so that the request is carried out once. What is never tried again
+	// must have none: net/http itself repeats what has one.
+	if r.stream == nil && method != http.MethodGet && method != http.MethodHead {
+		r.header.Set("Idempotency-Key", models.NewUUID())
 	}
 	for _, o := range opts {
 		o(r)
