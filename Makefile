@@ -9,7 +9,7 @@ DATA     ?= $(CURDIR)/.data
 PORT     ?= 8092
 FILES    ?= 8091
 QUICK    ?=
-BUILD     = CGO_ENABLED=0 $(GO) build -trimpath
+BUILD     = CGO_ENABLED=0 $(GO) build
 
 .PHONY: help build demo run test race lint fuzz bench clean
 

@@ -77,7 +77,8 @@ type Engine interface {
 
 	// History yields the committed changes with revisions above from, in order and without
 	// gaps, up to the newest at the time of the call. When retention has removed some of them,
-	// the only thing it yields is ErrCompacted.
+	// the only thing it yields is ErrCompacted. What was read (Reads) and the records themselves
+	// (Raw) are not part of history.
 	History(ctx context.Context, from uint64) iter.Seq2[Change, error]
 
 	// Compact forgets the history up to and including rev. Records stay.
@@ -104,11 +105,14 @@ var (
 // ConflictError says which expectation of a batch did not hold. Nothing was written.
 type ConflictError struct {
 	Key  Key    // empty when the revision of the change itself was not the next one
-	Want uint64 // the revision expected
-	Have uint64 // the revision found
+	Want uint64 // the revision expected, or that of the change
+	Have uint64 // the revision found, or the next free one
 }
 
 func (e *ConflictError) Error() string {
+	if e.Key == (Key{}) {
+		return "store: revision " + strconv.FormatUint(e.Want, 10) + " is not the next one, " + strconv.FormatUint(e.Have, 10) + " is"
+	}
 	return "store: conflict on " + e.Key.Kind + "/" + e.Key.ID + ": expected revision " +
 		strconv.FormatUint(e.Want, 10) + ", found " + strconv.FormatUint(e.Have, 10)
 }
