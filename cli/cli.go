@@ -15,6 +15,7 @@ import (
 
 	"drp/cli/client"
 	"drp/cli/runner"
+	"drp/models"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -30,8 +31,13 @@ type IO struct {
 type Deps struct {
 	Version string                                      // of this program
 	Run     func(context.Context, runner.Options) error // works on a machine's jobs
+	Agent   func(context.Context, runner.Options) error // does so as the config file in the state dir says
 	Getenv  func(string) string                         // the environment
 	Home    string                                      // directory of ~/.drpclirc and the token cache; "": none
+
+	StateDir string         // of runners that are told no other
+	Service  runner.Service // the agent as a service of this host; its Command is this program alone
+	Root     bool           // this process may manage services
 }
 
 // app is one run of the program.
@@ -67,6 +73,9 @@ func Main(ctx context.Context, args []string, s IO, d Deps) int {
 func explain(err error) string {
 	if login := (*client.LoginError)(nil); errors.As(err, &login) {
 		return "Error creating session: CLIENT_ERROR\n  " + strings.ReplaceAll(login.Error(), "\n", "\n  ")
+	}
+	if e := (*models.Error)(nil); errors.As(err, &e) && slices.Equal(e.Messages, []string{"No route"}) {
+		return "the server does not offer this: " + err.Error()
 	}
 	return err.Error()
 }

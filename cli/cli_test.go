@@ -70,7 +70,7 @@ func TestMistakesAreToldAsDrpcliTellsThem(t *testing.T) {
 		{"contents exists nowhere", "content:nowhere does not exist"},
 		{"machines list Cow", "Cow is no filter: write FIELD=VALUE or FIELD OP VALUE"},
 		{"machines list Name like x", "Name is no filter: write FIELD=VALUE or FIELD OP VALUE"},
-		{"agent", "which machine? Give its ID, or set RS_UUID"},
+		{"machines processjobs", "which machine? Give its ID, or set RS_UUID"},
 		{"completion csh", "completion is there for bash, zsh, fish and powershell"},
 		{"machines wait x", "drpcli machines wait [id] [field] [value] [timeout] [flags] requires 3 or 4 arguments"},
 		{"machines wait x f v soon", "soon is no timeout: write seconds, or a number with a unit such as 5m"},
@@ -203,6 +203,14 @@ func TestFlagsBeatEnvironmentBeatsFile(t *testing.T) {
 	want(t, "trace", seen["trace"], "debug word")
 }
 
+func TestMissingRouteIsExplained(t *testing.T) {
+	s := newServer(t, map[string]string{"GET jobs/j/log": `404 {"Type":"GET","Key":"/api/v3/jobs/j/log","Messages":["No route"],"Code":404}`})
+	r := s.call(t, "jobs", "log", "j")
+	want(t, "stderr", r.err, "Error: the server does not offer this: GET: /api/v3/jobs/j/log: No route\n")
+	want(t, "status", r.status, 1)
+	want(t, "stdout", r.out, "")
+}
+
 func TestFirstReachableEndpointIsTaken(t *testing.T) {
 	s := newServer(t, nil)
 	want(t, "second", reachable("https://127.0.0.1:1 "+s.URL), s.URL)
@@ -219,10 +227,11 @@ func TestRunnerGetsWhatWasAskedFor(t *testing.T) {
 	want(t, "status", c.drp(t, "machines", "processjobs", "Name:x", "--oneshot", "--exit-on-failure", "--skip-power", "--context", "c", "--stateDir", "/s").status, 0)
 	want(t, "options", []any{got.Machine, got.OneShot, got.ExitOnFailure, got.SkipPower, got.Context, got.StateDir, got.Service, got.Client != nil},
 		[]any{"Name:x", true, true, true, "c", "/s", false, true})
-	want(t, "status", c.drp(t, "agent", "--temp-dir", "/t").status, 0)
-	want(t, "options", []any{got.Machine, got.Service, got.TempDir, got.OneShot}, []any{"u1", true, "/t", false})
+	c.env["RS_CONTEXT"], c.deps.StateDir = "d", "/var/s"
+	want(t, "status", c.drp(t, "machines", "processjobs", "--temp-dir", "/t").status, 0)
+	want(t, "options", []any{got.Machine, got.Context, got.StateDir, got.TempDir, got.OneShot}, []any{"u1", "d", "/var/s", "/t", false})
 	c.run = func(context.Context, runner.Options) error { return errors.New("no disk") }
-	want(t, "failure", c.drp(t, "agent"), result{"", "Error: no disk\n", 1})
+	want(t, "failure", c.drp(t, "machines", "processjobs"), result{"", "Error: no disk\n", 1})
 }
 
 func TestPasswordIsNeverAFile(t *testing.T) {

@@ -28,7 +28,8 @@ of the form NAME=VALUE:
   RS_TOKEN_PATH    directory for tokens between calls, also RS_TOKEN_CACHE
   RS_LOCAL_PROXY   unix socket of an agent that forwards requests
   RS_FORMAT        json, yaml, table or text
-  RS_UUID          machine of the agent and processjobs
+  RS_UUID          machine of the agent and processjobs (environment only)
+  RS_CONTEXT       context whose tasks these do (environment only)
   RS_TLS_VERIFY    true: refuse a server whose certificate the system does not trust
 
 Servers make their own certificates, so by default any is accepted, as Digital Rebar's

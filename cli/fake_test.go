@@ -95,6 +95,7 @@ type call struct {
 	env   map[string]string
 	home  string
 	run   func(context.Context, runner.Options) error
+	deps  Deps // the rest of them
 }
 
 func (c call) drp(t *testing.T, args ...string) result {
@@ -103,9 +104,9 @@ func (c call) drp(t *testing.T, args ...string) result {
 		c.name = "drpcli"
 	}
 	var out, err bytes.Buffer
-	status := Main(t.Context(), append([]string{c.name}, args...), IO{In: strings.NewReader(c.stdin), Out: &out, Err: &err}, Deps{
-		Version: "v0", Run: c.run, Getenv: func(k string) string { return c.env[k] }, Home: c.home,
-	})
+	d := c.deps
+	d.Version, d.Run, d.Getenv, d.Home = "v0", c.run, func(k string) string { return c.env[k] }, c.home
+	status := Main(t.Context(), append([]string{c.name}, args...), IO{In: strings.NewReader(c.stdin), Out: &out, Err: &err}, d)
 	return result{out.String(), err.String(), status}
 }
 

@@ -263,14 +263,12 @@ func (k *kind) machineToken() *cobra.Command {
 }
 
 // runnerFlags say how a machine's jobs are worked on.
-func runnerFlags(o *runner.Options) func(*pflag.FlagSet) {
+func (a *app) runnerFlags(o *runner.Options) func(*pflag.FlagSet) {
 	return func(f *pflag.FlagSet) {
-		f.BoolVar(&o.OneShot, "oneshot", false, "end as soon as there is nothing to do")
-		f.BoolVar(&o.ExitOnFailure, "exit-on-failure", false, "end with an error when a task fails")
 		f.BoolVar(&o.SkipPower, "skip-power", false, "end instead of rebooting or powering off")
 		f.BoolVar(&o.SkipRunnable, "skip-runnable", false, "never make the machine runnable")
-		f.StringVar(&o.Context, "context", "", "work on the tasks meant for this context")
-		f.StringVar(&o.StateDir, "state-dir", "", "directory that survives reboots (default /var/lib/drp-agent, or in the user's cache)")
+		f.StringVar(&o.Context, "context", a.Getenv("RS_CONTEXT"), "work on the tasks meant for this context")
+		f.StringVar(&o.StateDir, "state-dir", a.StateDir, "directory that survives reboots")
 		f.StringVar(&o.TempDir, "temp-dir", "", "directory for scripts (default: param runner-tmpdir)")
 	}
 }
@@ -278,33 +276,26 @@ func runnerFlags(o *runner.Options) func(*pflag.FlagSet) {
 func (k *kind) processJobs() *cobra.Command {
 	var o runner.Options
 	return k.verb(verb{
-		use:     "processjobs [id]",
-		short:   "Work on the jobs of a machine, here",
-		long:    "Claim the jobs of a machine one after the other, run their scripts on this host and report how they end.\nThe machine is the one in RS_UUID if none is given.",
-		example: "drp machines processjobs " + k.sample() + " --oneshot",
+		use:   "processjobs [id]",
+		short: "Work on the jobs of a machine, here",
+		long: "Claim the jobs of a machine one after the other, run their scripts on this host and report how they end.\n" +
+			"The machine is the one in RS_UUID if none is given. When there is nothing to do, wait for more; end when a\n" +
+			"task says stop, when the host reboots or powers off, or when interrupted.\n\n" +
+			"  --oneshot          end when there is nothing to do, as in the script of an installer\n" +
+			"  --exit-on-failure  end with exit status 1 when a task fails, else wait until the machine is runnable again\n" +
+			"  --skip-power       for machines that only stand for something: when a task, or a new boot environment,\n" +
+			"                     asks for a reboot or poweroff, end and leave the host as it is\n" +
+			"  --skip-runnable    leave Runnable as it is at the start\n" +
+			"  --context          do only tasks meant for this context, and never reboot; default: that in RS_CONTEXT\n" +
+			"  --state-dir        where notes are kept by which the next call goes on with a task that this one began",
+		example: "drp machines processjobs " + k.sample() + " --oneshot --skip-power",
 		args:    between(0, 1, " requires at most 1 argument"),
-		flags:   runnerFlags(&o),
-		run:     func(ctx context.Context, args []string) error { return k.work(ctx, args, o) },
-	})
-}
-
-// agent works on jobs for as long as the host is up.
-func (a *app) agent() *cobra.Command {
-	var o runner.Options
-	info, _ := models.KindOf("machines")
-	return a.command(verb{
-		use:   "agent [machine]",
-		short: "Be the agent of this machine",
-		long: "Make the machine runnable, as after a boot, and work on its jobs until this process is told to end.\n" +
-			"Without an argument the machine is the one in RS_UUID.",
-		example: "drp agent 3e7031fe-3062-45f1-835c-92541bc9cbd3 -T $TOKEN",
-		args:    between(0, 1, " requires at most 1 argument"),
-		flags:   runnerFlags(&o),
-		keys:    a.kind(info),
-		run: func(ctx context.Context, args []string) error {
-			o.Service = true
-			return a.work(ctx, args, o)
+		flags: func(f *pflag.FlagSet) {
+			k.runnerFlags(&o)(f)
+			f.BoolVar(&o.OneShot, "oneshot", false, "end as soon as there is nothing to do")
+			f.BoolVar(&o.ExitOnFailure, "exit-on-failure", false, "end with an error when a task fails")
 		},
+		run: func(ctx context.Context, args []string) error { return k.work(ctx, args, o) },
 	})
 }
 

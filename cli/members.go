@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 
 	"drp/cli/client"
+	"drp/models"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -144,7 +146,7 @@ func (k *kind) actions() *cobra.Command {
 		args:    exactly(1),
 		flags:   pluginFlag(&plugin),
 		run: func(ctx context.Context, args []string) error {
-			return k.prints(k.do(ctx, http.MethodGet, k.actionsAt(args[0]), nil, client.WithFlag("plugin", plugin)))
+			return k.offered(k.do(ctx, http.MethodGet, k.actionsAt(args[0]), nil, client.WithFlag("plugin", plugin)))
 		},
 	})
 }
@@ -167,6 +169,15 @@ func (k *kind) actionsAt(id string, more ...string) string {
 	return k.at(id, append([]string{k.actionsWord()}, more...)...)
 }
 
+// offered prints an answer about actions. Names of params hold slashes, so that servers may have
+// no actions below them and take the whole path for a name.
+func (k *kind) offered(raw json.RawMessage, err error) error {
+	if k.name == "params" && models.ClassOf(err) == models.NotFound {
+		return fmt.Errorf("the server offers no actions for params: %w", err)
+	}
+	return k.prints(raw, err)
+}
+
 func (k *kind) action() *cobra.Command {
 	var plugin string
 	return k.verb(verb{
@@ -177,7 +188,7 @@ func (k *kind) action() *cobra.Command {
 		args:    exactly(2),
 		flags:   pluginFlag(&plugin),
 		run: func(ctx context.Context, args []string) error {
-			return k.prints(k.do(ctx, http.MethodGet, k.actionsAt(args[0], args[1]), nil, client.WithFlag("plugin", plugin)))
+			return k.offered(k.do(ctx, http.MethodGet, k.actionsAt(args[0], args[1]), nil, client.WithFlag("plugin", plugin)))
 		},
 	})
 }
@@ -202,7 +213,7 @@ func (k *kind) runaction() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return k.prints(k.do(ctx, http.MethodPost, k.actionsAt(args[0], args[1]), in, client.WithFlag("plugin", plugin)))
+			return k.offered(k.do(ctx, http.MethodPost, k.actionsAt(args[0], args[1]), in, client.WithFlag("plugin", plugin)))
 		},
 	})
 }

@@ -21,11 +21,20 @@ func main() {
 	if err != nil {
 		home = "" // then there are no settings and no token cache
 	}
+	program, err := os.Executable()
+	if err != nil {
+		program = "" // then no service can be installed, which says so
+	}
 	status := cli.Main(ctx, os.Args, cli.IO{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, cli.Deps{
 		Version: version,
 		Run:     runner.Run,
+		Agent:   runner.Agent,
 		Getenv:  os.Getenv,
 		Home:    home,
+
+		StateDir: runner.StateDir(),
+		Service:  runner.Service{Command: []string{program}},
+		Root:     os.Geteuid() == 0,
 	})
 	stop()
 	os.Exit(status)

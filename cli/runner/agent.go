@@ -24,6 +24,10 @@ type AgentConfig struct {
 	Context         string
 	SkipRunnable    bool
 	AllowAutoUpdate bool // of no effect: this agent is replaced by whoever has installed it
+
+	// CA and Verify say which servers are trusted, as in client.Config.
+	CA     string `json:",omitempty"`
+	Verify bool   `json:",omitempty"`
 }
 
 // ConfigFile is the name of the agent's file in its state dir.
@@ -128,7 +132,7 @@ func serve(ctx context.Context, o Options) error {
 func (c *AgentConfig) connect(ctx context.Context) (*client.Client, error) {
 	list := c.endpoints()
 	if len(list) == 1 {
-		return client.New(client.Config{Endpoint: list[0], Token: c.Token}), nil
+		return c.client(list[0]), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, probe)
 	defer cancel()
@@ -138,7 +142,7 @@ func (c *AgentConfig) connect(ctx context.Context) (*client.Client, error) {
 	}
 	answers := make(chan answer, len(list))
 	for _, endpoint := range list {
-		cl := client.New(client.Config{Endpoint: endpoint, Token: c.Token})
+		cl := c.client(endpoint)
 		go func() { answers <- answer{cl, cl.Do(ctx, http.MethodGet, "info", nil, nil)} }()
 	}
 	var first *client.Client
@@ -156,4 +160,8 @@ func (c *AgentConfig) connect(ctx context.Context) (*client.Client, error) {
 		return first, nil
 	}
 	return nil, fmt.Errorf("no endpoint answers: %w", errors.Join(errs...))
+}
+
+func (c *AgentConfig) client(endpoint string) *client.Client {
+	return client.New(client.Config{Endpoint: endpoint, Token: c.Token, CA: c.CA, Verify: c.Verify})
 }

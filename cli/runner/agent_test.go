@@ -94,7 +94,7 @@ func TestServiceUnit(t *testing.T) {
 	if got, err := s.Status(ctx); got != "not installed" || err != nil {
 		t.Errorf("status: %q, %v", got, err)
 	}
-	for _, step := range []func(context.Context) error{s.Install, s.Start, s.Restart, s.Stop} {
+	for _, step := range []func(context.Context) error{s.Check, s.Install, s.Start, s.Restart, s.Stop} {
 		if err := step(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestServiceUnit(t *testing.T) {
 	if err := s.Uninstall(ctx); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"daemon-reload", "enable drp-agent", "start drp-agent", "restart drp-agent", "stop drp-agent", "is-active drp-agent",
+	want := []string{"show --property=Version", "daemon-reload", "enable drp-agent", "start drp-agent", "restart drp-agent", "stop drp-agent", "is-active drp-agent",
 		"disable --now drp-agent", "daemon-reload"}
 	if !slices.Equal(calls, want) {
 		t.Errorf("calls:\n got %q\nwant %q", calls, want)
@@ -119,5 +119,46 @@ func TestServiceUnit(t *testing.T) {
 	}
 	if err := (Service{Dir: s.Dir, Command: []string{"drp"}}).Install(ctx); err == nil {
 		t.Error("a relative program was accepted")
+	}
+}
+
+func TestCheckTellsWhatIsWrong(t *testing.T) {
+	for _, c := range []struct {
+		out  string
+		err  error
+		want string
+	}{
+		{"", nil, ""},
+		{"", ErrNoSystemd, ErrNoSystemd.Error()},
+		{"Access denied\n", errors.New("exit status 1"), "ask systemd: exit status 1: Access denied"},
+	} {
+		got := ""
+		s := Service{Control: func(context.Context, ...string) (string, error) { return c.out, c.err }}
+		if err := s.Check(context.Background()); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
+func TestAgentTrustsWhomItsConfigSays(t *testing.T) {
+	file := filepath.Join(t.TempDir(), ConfigFile)
+	missing := filepath.Join(t.TempDir(), "no.pem")
+	cfg := AgentConfig{Endpoints: "https://127.0.0.1:1", Token: "secret", MachineID: machineID, CA: missing}
+	if err := cfg.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	c, err := ReadAgentConfig(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl, err := c.connect(t.Context())
+	if err == nil {
+		err = cl.Do(t.Context(), "GET", "info", nil, nil)
+	}
+	if err == nil || !strings.Contains(err.Error(), missing) {
+		t.Errorf("got %v, want an error about %s", err, missing)
 	}
 }

@@ -86,13 +86,13 @@ func (o Options) defaults() Options {
 		o.Env = os.Environ()
 	}
 	if o.StateDir == "" {
-		o.StateDir = stateDir()
+		o.StateDir = StateDir()
 	}
 	return o
 }
 
-// stateDir is the default of Options.StateDir: ordinary users cannot write to /var/lib.
-func stateDir() string {
+// StateDir is the default of Options.StateDir: ordinary users cannot write to /var/lib.
+func StateDir() string {
 	cache, err := os.UserCacheDir()
 	if os.Geteuid() <= 0 || err != nil {
 		return "/var/lib/drp-agent"

@@ -55,6 +55,19 @@ func (s Service) file() string {
 	return filepath.Join(dir, s.name()+".service")
 }
 
+// ErrNoSystemd is returned where there is nothing that could run a Service.
+var ErrNoSystemd = errors.New("systemd does not run this host, and services need it")
+
+// Check finds out whether services of this host can be managed, ErrNoSystemd or another error if
+// not. It changes nothing.
+func (s Service) Check(ctx context.Context) error {
+	out, err := s.systemctl(ctx, "show", "--property=Version")
+	if err == nil || errors.Is(err, ErrNoSystemd) {
+		return err
+	}
+	return fmt.Errorf("ask systemd: %w: %s", err, strings.TrimSpace(out))
+}
+
 // Install writes the unit and has it started at each boot; Start starts it now.
 func (s Service) Install(ctx context.Context) error {
 	if len(s.Command) == 0 || !filepath.IsAbs(s.Command[0]) {
@@ -100,10 +113,13 @@ func (s Service) Restart(ctx context.Context) error {
 	return s.control(ctx, []string{"restart", s.name()})
 }
 
-// Status is one word: active, inactive, failed or another of systemd's, or "not installed".
+// NotInstalled is the Status of a service that has no unit.
+const NotInstalled = "not installed"
+
+// Status is one word: active, inactive, failed or another of systemd's, or NotInstalled.
 func (s Service) Status(ctx context.Context) (string, error) {
 	if _, err := os.Stat(s.file()); errors.Is(err, fs.ErrNotExist) {
-		return "not installed", nil
+		return NotInstalled, nil
 	}
 	out, err := s.systemctl(ctx, "is-active", s.name())
 	if word := strings.TrimSpace(out); word != "" {
@@ -125,6 +141,12 @@ func (s Service) systemctl(ctx context.Context, args ...string) (string, error) 
 	if s.Control != nil {
 		return s.Control(ctx, args...)
 	}
+	if info, err := os.Stat(booted); err != nil || !info.IsDir() {
+		return "", ErrNoSystemd
+	}
 	out, err := exec.CommandContext(ctx, "systemctl", args...).CombinedOutput()
 	return string(out), err
 }
+
+// booted is there when systemd has started the host; a systemctl alone means nothing.
+const booted = "/run/systemd/system"
