@@ -20,7 +20,8 @@ import (
 //
 // When its connection breaks it connects again by itself and asks for what has happened since the
 // last revision it has seen. What was posted in between without a revision is lost, and so is
-// everything when the server keeps no revisions: therefore Next then returns an event of type
+// everything when the server keeps no revisions; of a change to several objects, which broke off
+// in its midst, some events may come twice: therefore Next then returns an event of type
 // Resumed, before any other, and who waits for a state should look again.
 type Stream struct {
 	c      *Client
@@ -34,7 +35,7 @@ type Stream struct {
 	mu      sync.Mutex
 	conn    *websocket.Conn
 	filters []string
-	rev     uint64    // the newest seen
+	rev     uint64    // the newest seen in full
 	pending []message // sent, but not acknowledged yet, in order
 }
 
@@ -200,7 +201,7 @@ func (s *Stream) follow(ctx context.Context) error {
 		}
 		if e.Type == "websocket" {
 			if len(queue) == 0 {
-				s.saw(e.Rev)
+				s.saw(e.Complete())
 			}
 			s.acknowledge(nil)
 		} else {
@@ -216,7 +217,7 @@ func (s *Stream) hand(ctx context.Context, queue []models.Event) []models.Event 
 	for len(queue) > 0 {
 		select {
 		case s.events <- queue[0]:
-			s.saw(queue[0].Rev)
+			s.saw(queue[0].Complete())
 			queue = queue[1:]
 			continue
 		default:
@@ -226,7 +227,7 @@ func (s *Stream) hand(ctx context.Context, queue []models.Event) []models.Event 
 		}
 		select {
 		case s.events <- queue[0]:
-			s.saw(queue[0].Rev)
+			s.saw(queue[0].Complete())
 			queue = queue[1:]
 		case <-s.nudge:
 		case <-ctx.Done():
@@ -260,7 +261,7 @@ func (s *Stream) deliver(ctx context.Context, events ...models.Event) bool {
 		case <-ctx.Done():
 			return false
 		}
-		s.saw(e.Rev)
+		s.saw(e.Complete())
 	}
 	return true
 }

@@ -66,8 +66,8 @@ func (a *App) publish(c *objects.Commit) {
 
 func messages(c *objects.Commit) []*events.Message {
 	list := make([]*events.Message, 0, len(c.Changes))
-	for _, w := range c.Changes {
-		e := models.Event{Time: c.Time, Type: w.Kind, Action: string(w.Op), Key: w.Key, Principal: c.Who, Rev: c.Rev}
+	for i, w := range c.Changes {
+		e := models.Event{Time: c.Time, Type: w.Kind, Action: string(w.Op), Key: w.Key, Principal: c.Who, Rev: c.Rev, More: i < len(c.Changes)-1}
 		shown := w.New
 		if shown == nil {
 			shown = w.Old

@@ -300,3 +300,25 @@ func TestClosingTheHubEndsEverybody(t *testing.T) {
 		t.Error("a closed hub takes subscribers")
 	}
 }
+
+// TestABreakWithinARevisionLosesNothing: who resumes after the first of two events of a revision
+// gets the second.
+func TestABreakWithinARevisionLosesNothing(t *testing.T) {
+	first := &Message{Event: models.Event{Type: "jobs", Action: "create", Key: "j", Rev: 1, More: true}}
+	second := &Message{Event: models.Event{Type: "machines", Action: "save", Key: "m", Rev: 1}}
+	h := New(func(context.Context, uint64, uint64) iter.Seq2[*Message, error] {
+		return func(yield func(*Message, error) bool) { _ = yield(first, nil) && yield(second, nil) }
+	})
+	h.Start(1)
+	c := dial(t, fmt.Sprintf("%s?rev=%d", serve(t, h, all, time.Time{}), first.Event.Complete()))
+	say(t, c, "register *.*.*")
+	next(t, c)
+	for _, want := range []string{"jobs.create.j@1", "machines.save.m@1"} {
+		if got := text(next(t, c)); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if got := second.Event.Complete(); got != 1 {
+		t.Errorf("after the last event of revision 1, %d is complete", got)
+	}
+}

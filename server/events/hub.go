@@ -97,7 +97,7 @@ type Sub struct {
 	gone    chan struct{}
 	once    sync.Once
 	reason  string
-	sent    uint64 // newest revision written; belongs to the writer
+	sent    uint64 // newest revision written in full; belongs to the writer
 }
 
 // item is an event, or a stretch of the past to be told first.

@@ -136,7 +136,7 @@ func (s *Sub) send(ctx context.Context, conn *websocket.Conn, it item) error {
 	write := func(m *Message) error {
 		err := within(ctx, func(ctx context.Context) error { return conn.Write(ctx, websocket.MessageText, m.Text()) })
 		if err == nil && m.Event.Rev > 0 {
-			s.sent = m.Event.Rev
+			s.sent = m.Event.Complete()
 		}
 		return err
 	}
