@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -75,13 +76,22 @@ func newWorld(o *options, out io.Writer) (*world, error) {
 	return w, nil
 }
 
+// Ports are looked for below those that systems hand out to outgoing connections: one of these
+// could take the port of a server while it is being started again.
+const lowest, highest = 10_000, 32_000
+
 // freePorts finds ports of the loopback that nobody listens on.
 func freePorts(n int) ([]int, error) {
 	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	var last error
+	for tries := 0; len(ports) < n; tries++ {
+		if tries == 1000 {
+			return nil, fmt.Errorf("no free port from %d to %d: %w", lowest, highest, last)
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", lowest+rand.N(highest-lowest)))
 		if err != nil {
-			return nil, err
+			last = err
+			continue
 		}
 		defer l.Close()
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)

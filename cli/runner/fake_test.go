@@ -83,7 +83,7 @@ func newFake(t *testing.T, tasks ...string) *fake {
 	cert.StartTLS()
 	f.tls = cert.TLS
 	cert.Close()
-	f.addr = "127.0.0.1:0"
+	f.addr = "127.0.0.2:0" // no outgoing connection takes this port while the server is away
 	f.start()
 	t.Cleanup(f.kill)
 	return f
@@ -431,6 +431,8 @@ func (f *fake) script(name string, scripts ...string) *fakeTask {
 	for i, s := range scripts {
 		t.actions = append(t.actions, models.JobAction{Name: fmt.Sprintf("part%d.sh", i+1), Content: "#!/usr/bin/env bash\n" + s + "\n"})
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.tasks[name] = t
 	return t
 }
