@@ -20,7 +20,8 @@ type memory struct {
 	records map[store.Key]store.Record
 	history []store.Change
 	fail    error         // what commits answer, if not nil
-	gate    chan struct{} // commits wait for a value from it, if not nil
+	gate    chan struct{} // commits wait for a value from it, if not nil,
+	entered chan struct{} // after they have said so here
 	batches []int         // sizes of the batches committed
 }
 
@@ -51,6 +52,7 @@ func (m *memory) rev() uint64 {
 
 func (m *memory) Commit(_ context.Context, batch []store.Change) error {
 	if m.gate != nil {
+		m.entered <- struct{}{}
 		<-m.gate
 	}
 	m.mu.Lock()

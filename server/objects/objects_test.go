@@ -204,26 +204,41 @@ func TestAFailedFlushLosesNothingAndShowsNothing(t *testing.T) {
 	}
 }
 
-func TestWaitingChangesShareOneTransaction(t *testing.T) {
-	m := newMemory()
-	m.gate = make(chan struct{})
+// together makes one batch of what n calls of fn ask for: the writer is held up by another change
+// until all of them wait.
+func together(t *testing.T, m *memory, n int, fn func(s *Service, ctx context.Context, i int) error) *Service {
+	t.Helper()
+	m.gate, m.entered = make(chan struct{}), make(chan struct{}, 10)
 	s, ctx := open(t, m)
 	var wg sync.WaitGroup
-	const n = 50
+	wg.Go(func() {
+		if _, err := s.Create(ctx, &models.Template{ID: "first"}, false); err != nil {
+			t.Error(err)
+		}
+	})
+	<-m.entered
 	for i := range n {
 		wg.Go(func() {
-			if _, err := s.Create(ctx, sample(t, "profiles", fmt.Sprintf("p%d", i)), false); err != nil {
+			if err := fn(s, ctx, i); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	for len(s.queue) < n-1 { // one is being flushed, the rest waits
+	for len(s.queue) < n {
 		time.Sleep(time.Millisecond)
 	}
 	close(m.gate)
 	wg.Wait()
-	if len(m.batches) > 2 {
-		t.Errorf("%d changes took %d transactions %v, want 2", n, len(m.batches), m.batches)
+	return s
+}
+
+func TestWaitingChangesShareOneTransaction(t *testing.T) {
+	m := newMemory()
+	together(t, m, 50, func(s *Service, ctx context.Context, i int) error {
+		return errOf(s.Create(ctx, sample(t, "profiles", fmt.Sprintf("p%d", i)), false))
+	})
+	if len(m.batches) != 2 || m.batches[1] != 50 {
+		t.Errorf("the transactions hold %v changes, want 1 and 50", m.batches)
 	}
 }
 
@@ -577,23 +592,9 @@ func TestARequestOfOneNameIsCarriedOutOnce(t *testing.T) {
 }
 
 func TestTwinsOfARequestInOneBatchAreOne(t *testing.T) {
-	m := newMemory()
-	m.gate = make(chan struct{})
-	s, ctx := open(t, m)
-	var wg sync.WaitGroup
-	const n = 20
-	for range n {
-		wg.Go(func() {
-			if _, err := s.Create(WithOnce(ctx, "same"), &models.Machine{Name: "twin"}, false); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	for len(s.queue) < n-1 {
-		time.Sleep(time.Millisecond)
-	}
-	close(m.gate)
-	wg.Wait()
+	s := together(t, newMemory(), 20, func(s *Service, ctx context.Context, _ int) error {
+		return errOf(s.Create(WithOnce(ctx, "same"), &models.Machine{Name: "twin"}, false))
+	})
 	if s.View().Len("machines") != 1 {
 		t.Errorf("%d machines, want 1", s.View().Len("machines"))
 	}

@@ -254,5 +254,9 @@ func patchError(o models.Object, p patch.Patch, err error) error {
 		return models.Problem(models.BadRequest, o.Kind(), o.Key(), err.Error())
 	}
 	text, _ := json.MarshalIndent(p, "", "  ")
-	return models.Problem(models.Conflict, o.Kind(), o.Key(), f.Error(), "Patch: "+string(text), f.Detail())
+	e := models.Problem(models.Conflict, o.Kind(), o.Key(), f.Error(), "Patch: "+string(text))
+	if f.Op.Op == "test" { // else the first message names the path
+		e.Messages = append(e.Messages, f.Detail())
+	}
+	return e
 }

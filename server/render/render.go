@@ -65,16 +65,16 @@ func New(cfg Config) *Renderer {
 // What a template does wrong is Invalid, with the place as the first message; when ctx ends
 // before it is rendered the error is Busy, and says nothing of the template.
 func (r *Renderer) Job(ctx context.Context, view objects.Reader, job *models.Job, os, addr string) ([]models.JobAction, error) {
-	machine, ok := view.Get("machines", job.Machine)
-	if !ok {
-		return nil, missing("Machine", job.Machine)
-	}
 	if verb, _ := models.SplitEntry(job.Task); verb != "" {
 		return []models.JobAction{}, nil
 	}
 	task, ok := objects.Get[*models.Task](view, job.Task)
 	if !ok {
 		return nil, missing("Task", job.Task)
+	}
+	machine, ok := view.Get("machines", job.Machine)
+	if !ok {
+		return nil, missing("Machine", job.Machine)
 	}
 	x, done, err := r.begin(ctx, view, addr)
 	if err != nil {

@@ -45,7 +45,7 @@ var holders = map[string]func(r objects.Reader, key string) []string{
 // inUse is the Rule that refuses to delete what is still needed. What a content pack brought
 // goes with its pack; its users turn unavailable.
 func inUse(tx *objects.Tx, c *objects.Change) error {
-	if c.New != nil || c.Old.Base().ReadOnly {
+	if b := c.Object().Base(); c.New != nil || b.ReadOnly && b.Bundle != builtIn {
 		return nil
 	}
 	if lines := holders[c.Old.Kind()](tx, c.Old.Key()); len(lines) > 0 {
@@ -53,6 +53,9 @@ func inUse(tx *objects.Tx, c *objects.Change) error {
 	}
 	return nil
 }
+
+// builtIn is the layer of what a server must have; it never goes.
+const builtIn = "BasicStore"
 
 func activePref(what string, names ...string) func(objects.Reader, string) []string {
 	return func(r objects.Reader, key string) (lines []string) {
