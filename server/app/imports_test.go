@@ -9,14 +9,15 @@ import (
 	"testing"
 )
 
-// allowed says which packages of this module a package may import; the longest pattern that
-// matches counts. What is not listed may import nothing of the module. "std" limits a package
-// to the standard library beside those.
-var allowed = []struct {
-	pkg  string
-	may  []string
-	libs []string // libraries it alone may use, or nil: any
-}{
+// room says what a package may import: packages of this module, and libraries.
+type room struct {
+	pkg  string   // a pattern; the first that matches counts
+	may  []string // packages of this module; "*": all
+	libs []string // libraries beside the standard one; nil: any
+}
+
+// allowed is the plan of the house. A package that is not on it has no place.
+var allowed = []room{
 	{"models", nil, []string{}},
 	{"models/patch", nil, []string{"github.com/evanphx/json-patch/v5"}},
 	{"migrations", nil, []string{}},
@@ -86,11 +87,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 	}
 	for _, p := range list {
 		name := strings.TrimPrefix(p.ImportPath, "drp/")
-		i := slices.IndexFunc(allowed, func(r struct {
-			pkg  string
-			may  []string
-			libs []string
-		}) bool {
+		i := slices.IndexFunc(allowed, func(r room) bool {
 			ok, _ := path.Match(r.pkg, name)
 			return ok
 		})
