@@ -322,3 +322,14 @@ func TestABreakWithinARevisionLosesNothing(t *testing.T) {
 		t.Errorf("after the last event of revision 1, %d is complete", got)
 	}
 }
+
+// TestOtherSitesCannotUseAPasswordTheBrowserKnows: a page of another origin needs a token.
+func TestOtherSitesCannotUseAPasswordTheBrowserKnows(t *testing.T) {
+	url := serve(t, New((&past{}).replay), all, time.Time{})
+	for auth, ok := range map[string]bool{"Basic cm9jazpldA==": false, "Bearer abc": true, "": true} {
+		_, res, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"https://elsewhere.example"}, "Authorization": {auth}}})
+		if (err == nil) != ok || !ok && res.StatusCode != http.StatusForbidden {
+			t.Errorf("%q: %v", auth, err)
+		}
+	}
+}
