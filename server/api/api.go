@@ -236,7 +236,9 @@ func (a *API) fail(c *gin.Context, err error) {
 	}
 	switch out.Class {
 	case models.Unauthorized:
-		c.Header("WWW-Authenticate", `Bearer, Basic realm="drp"`)
+		// Basic works too, but is not named: a browser would ask for a password, keep it, and lend
+		// it to the pages of other sites.
+		c.Header("WWW-Authenticate", `Bearer realm="drp"`)
 	case models.Busy:
 		c.Header("Retry-After", "1")
 	}
