@@ -311,7 +311,7 @@ func (w *world) leaveRunning() {
 	pids = append(pids, fmt.Sprint(w.server.pid()))
 	fmt.Fprintf(w.out, `
 Everything is left running.
-  server    %[1]s  (UI and API; user %[2]s, password %[3]s)
+  server    %[1]s  (API; user %[2]s, password %[3]s)
   to try    export RS_ENDPOINT=%[1]s
             %[4]s machines list
             %[4]s profiles show %[5]s
