@@ -71,6 +71,11 @@ func (m *memory) Commit(_ context.Context, batch []store.Change) error {
 		if c.Rev != m.rev()+uint64(i)+1 {
 			return &store.ConflictError{Want: c.Rev, Have: m.rev() + uint64(i) + 1}
 		}
+		for _, r := range c.Reads {
+			if current(r.Key) != r.Rev {
+				return &store.ConflictError{Key: r.Key, Want: r.Rev, Have: current(r.Key)}
+			}
+		}
 		for _, w := range c.Writes {
 			if current(w.Key) != w.Prev {
 				return &store.ConflictError{Key: w.Key, Want: w.Prev, Have: current(w.Key)}

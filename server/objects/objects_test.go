@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	"drp/models"
 	"drp/models/patch"
+	"drp/server/store"
 )
 
 func open(t *testing.T, m *memory, rules ...func(*Service)) (*Service, context.Context) {
@@ -597,5 +599,32 @@ func TestTwinsOfARequestInOneBatchAreOne(t *testing.T) {
 	})
 	if s.View().Len("machines") != 1 {
 		t.Errorf("%d machines, want 1", s.View().Len("machines"))
+	}
+}
+
+// TestACommitNamesWhatItRestsOn: the revisions of all that the change has read, the absence of
+// what it looked for in vain included, so that no engine can take it on another state.
+func TestACommitNamesWhatItRestsOn(t *testing.T) {
+	m := newMemory()
+	s, ctx := open(t, m)
+	read, err := s.Create(ctx, sample(t, "profiles", "read"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Do(ctx, false, func(tx *Tx) error {
+		tx.Get("profiles", "read")
+		tx.Get("profiles", "absent")
+		return tx.Create(&models.Profile{Name: "written"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[store.Key]uint64{}
+	for _, r := range m.history[len(m.history)-1].Reads {
+		got[r.Key] = r.Rev
+	}
+	want := map[store.Key]uint64{{Kind: "profiles", ID: "read"}: read.Rev, {Kind: "profiles", ID: "absent"}: 0}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

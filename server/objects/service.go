@@ -308,7 +308,7 @@ func (s *Service) commit(changes []store.Change) error {
 func (v *View) apply(tx *Tx) (*Commit, store.Change) {
 	v.Rev++
 	c := &Commit{Rev: v.Rev, Time: tx.Now, Who: tx.Actor.Name}
-	sc := store.Change{Rev: v.Rev, Time: tx.Now, Who: tx.Actor.Name, Once: onceOf(tx.Ctx)}
+	sc := store.Change{Rev: v.Rev, Time: tx.Now, Who: tx.Actor.Name, Once: onceOf(tx.Ctx), Reads: tx.conditions()}
 	for _, w := range tx.order {
 		sw := store.Write{Key: w.key, Action: string(w.op), Patch: w.patch}
 		if w.old != nil {

@@ -331,6 +331,23 @@ func (tx *Tx) holds(now *View) bool {
 	return true
 }
 
+// conditions are the revisions of what the change was computed from and does not write itself:
+// an engine that other servers write to as well must find them so.
+func (tx *Tx) conditions() []store.Cond {
+	var list []store.Cond
+	for k, e := range tx.reads {
+		if _, written := tx.writes[k]; written {
+			continue
+		}
+		c := store.Cond{Key: k} // 0: absent, or only what comes with the server
+		if e != nil {
+			c.Rev = e.Rev
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
 func validate(o models.Object) error {
 	msgs := o.Validate()
 	if len(msgs) == 0 {
