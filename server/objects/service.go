@@ -26,6 +26,8 @@ type Service struct {
 	rules  map[string][]Rule
 	follow []func(*Commit)
 
+	observe []func(*Batch)
+
 	// EffectiveParam yields the value of a param that filters compare: the object's own, or
 	// what it inherits, or the default. It is set while wiring.
 	EffectiveParam func(r Reader, o models.Object, name string) (raw []byte, ok bool)
@@ -242,6 +244,7 @@ func (s *Service) drain(first *request) []*request {
 // a refusal may rest on a change of the same batch.
 func (s *Service) batch(clean *View, reqs []*request) *View {
 	work := clean.copy()
+	seen := &Batch{Start: s.now(), requests: reqs}
 	var commits []*Commit
 	var changes []store.Change
 	for _, r := range reqs {
@@ -253,6 +256,7 @@ func (s *Service) batch(clean *View, reqs []*request) *View {
 			continue
 		}
 		if !r.tx.holds(work) {
+			seen.Recomputed++
 			if r.err = s.compute(r, work); r.err != nil {
 				continue
 			}
@@ -262,7 +266,8 @@ func (s *Service) batch(clean *View, reqs []*request) *View {
 			commits, changes = append(commits, c), append(changes, stored)
 		}
 	}
-	if err := s.commit(changes); err != nil {
+	if err := s.commit(changes, seen); err != nil {
+		s.observed(seen)
 		for _, r := range reqs {
 			r.err = err
 			close(r.done)
@@ -279,6 +284,7 @@ func (s *Service) batch(clean *View, reqs []*request) *View {
 		}
 		s.wake(commits)
 	}
+	s.observed(seen)
 	for _, r := range reqs {
 		if r.tx.state == clean || r.tx.state.Rev < work.Rev {
 			r.tx.state = work
@@ -288,12 +294,15 @@ func (s *Service) batch(clean *View, reqs []*request) *View {
 	return work
 }
 
-func (s *Service) commit(changes []store.Change) error {
+func (s *Service) commit(changes []store.Change, seen *Batch) error {
 	if len(changes) == 0 {
 		return nil
 	}
+	start := s.now()
 	err := s.engine.Commit(context.Background(), changes)
+	seen.Commit, seen.Changes, seen.Err = s.now().Sub(start), len(changes), err
 	if err == nil {
+		seen.Rev = changes[len(changes)-1].Rev
 		return nil
 	}
 	s.log.Error("store refuses a batch", "changes", len(changes), "error", err)
