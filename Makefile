@@ -21,7 +21,8 @@ help:
 	@echo "make test    all tests, with the race detector"
 	@echo "make lint    gofmt, go vet, staticcheck"
 	@echo "make fuzz    every fuzz target for SECONDS=$(SECONDS) each"
-	@echo "make bench   durable writes and reads a second over HTTPS; QUICK=1 for a short run"
+	@echo "make bench   drp-server beside etcd and PocketBase, which it builds; QUICK=1 for a short run,"
+	@echo "             BENCH='--only a,b --json figures.json' for some of the rows"
 	@echo "make clean   removes bin/"
 
 build:
@@ -57,7 +58,9 @@ fuzz:
 
 bench: build
 	$(BUILD) -o bin/drp-bench ./cli/bench
-	bin/drp-bench $(if $(QUICK),--quick)
+	@echo "building etcd and PocketBase; the first time that takes a few minutes" >&2
+	cd cli/bench/peers && GOTOOLCHAIN=auto $(BUILD) -o $(CURDIR)/bin/ ./...
+	bin/drp-bench $(if $(QUICK),--quick) $(BENCH)
 
 clean:
 	rm -rf bin

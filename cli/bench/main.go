@@ -1,253 +1,245 @@
-// Command drp-bench measures a drp-server on this machine: durable patches and reads a second
-// over HTTPS, with keep-alive connections and a token, for several sizes and numbers of clients.
-// Server and clients share the machine, so the figures are for comparison, not for glory.
+// Command drp-bench measures a drp-server beside its peers, a single etcd and PocketBase, in one
+// run on one machine: each row is measured in several rounds, in which the servers take turns, so
+// that the machine's moods hit all of them. An operation that fails, or whose answer is wrong, is
+// no figure: the run fails.
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
 
 func main() {
-	quick := flag.Bool("quick", false, "one second a row instead of five")
-	server := flag.String("server", "", "the drp-server to measure (default: beside this program)")
-	flag.Parse()
-	if err := run(*server, *quick); err != nil {
-		log.Fatal("drp-bench: ", err)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "drp-bench:", err)
+		os.Exit(1)
 	}
 }
 
-func run(server string, quick bool) error {
-	if server == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		server = filepath.Join(filepath.Dir(self), "drp-server")
-	}
-	length := 5 * time.Second
-	if quick {
-		length = time.Second
-	}
-	b, err := start(server)
-	if err != nil {
-		return err
-	}
-	defer b.stop()
-	fmt.Printf("drp-server and its clients on one machine: %s/%s, %d cores; %s a row\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), length)
-	fmt.Printf("%-28s %8s %10s %9s %9s\n", "request", "clients", "per second", "p50 ms", "p99 ms")
-	for _, size := range []int{1 << 10, 16 << 10} {
-		keys, err := b.profiles(size, 256)
-		if err != nil {
-			return err
-		}
-		for _, clients := range []int{1, 16, 128} {
-			if err := b.row(fmt.Sprintf("PATCH test+replace, %d KB", size>>10), clients, length, b.patcher(keys)); err != nil {
-				return err
-			}
-		}
-		for _, clients := range []int{1, 16, 128} {
-			if err := b.row(fmt.Sprintf("GET, %d KB", size>>10), clients, length, b.getter(keys)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
+// bench is one run.
 type bench struct {
-	url, token, dir string
-	cmd             *exec.Cmd
-	http            *http.Client
+	options
+	ctx context.Context
+	dir string // of all data, removed at the end
+	out io.Writer
+	err io.Writer // gets the progress
+
+	drp  *drp
+	etcd *etcd       // nil: not asked for
+	pb   *pocketbase // nil: not asked for
+
+	sets    map[string]*sets // that were made, by name
+	results []result
+	headed  bool // the head of the table that was printed last is still good
 }
 
-// start runs a server with durable settings, which are the only ones it has, on an empty folder.
-func start(server string) (*bench, error) {
-	dir, err := os.MkdirTemp("", "drp-bench-")
-	if err != nil {
-		return nil, err
-	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	b := &bench{url: fmt.Sprintf("https://127.0.0.1:%d/api/v3", port), dir: dir}
-	b.http = &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 256, // the server's certificate is its own
-	}}
-	b.cmd = exec.Command(server, "--base-root", dir, "--api-port", fmt.Sprint(port), "--static-port", "0", "--static-secure-port", "0", "--log-level", "warn")
-	b.cmd.Stderr = os.Stderr
-	if err := b.cmd.Start(); err != nil {
-		return nil, err
-	}
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		err := b.login()
-		if err == nil {
-			return b, nil
+type options struct {
+	only   []string
+	peers  []string
+	bin    string
+	home   string // of the data
+	json   string
+	quick  bool
+	rounds int
+	length time.Duration // of a round
+}
+
+// groups are the rows that can be asked for, in the order they are measured.
+var groups = []struct {
+	name, title string
+	run         func(*bench) error
+}{
+	{"a", "durable writes: test + replace (etcd: compare-and-swap; PocketBase: replace, no test)", (*bench).writes},
+	{"b", "reads", (*bench).reads},
+}
+
+func parse(args []string, errOut io.Writer) (options, error) {
+	o := options{}
+	f := flag.NewFlagSet("drp-bench", flag.ContinueOnError)
+	f.SetOutput(errOut)
+	only := f.String("only", "", "comma list of the groups to measure (default: all)")
+	peers := f.String("peers", "etcd,pocketbase", "comma list of the peers to measure; \"\" for none")
+	f.StringVar(&o.bin, "bin", "", "folder of drp-server and the peers (default: that of this program)")
+	f.StringVar(&o.home, "dir", "", "folder for the data, on the disk to measure (default: that of this program)")
+	f.StringVar(&o.json, "json", "", "file that gets the figures of every round")
+	f.BoolVar(&o.quick, "quick", false, "short rounds, and no 100,000 machines: under two minutes")
+	f.IntVar(&o.rounds, "rounds", 0, "rounds of each row (default 5; 3 when quick)")
+	f.DurationVar(&o.length, "length", 0, "of a round (default 2s; 400ms when quick)")
+	f.Usage = func() {
+		fmt.Fprint(errOut, "usage: drp-bench [flags]\n\nMeasures drp-server beside etcd and PocketBase on this machine, and prints a table.\n\ngroups:\n")
+		for _, g := range groups {
+			fmt.Fprintf(errOut, "  %s  %s\n", g.name, g.title)
 		}
-		if time.Now().After(deadline) {
-			b.stop()
-			return nil, fmt.Errorf("the server did not answer: %w", err)
+		fmt.Fprint(errOut, "\nflags:\n")
+		f.PrintDefaults()
+		fmt.Fprint(errOut, "\nexample: drp-bench --only a,b --peers etcd --rounds 7 --json figures.json\n")
+	}
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	if o.rounds == 0 {
+		o.rounds = map[bool]int{false: 5, true: 3}[o.quick]
+	}
+	if o.length == 0 {
+		o.length = map[bool]time.Duration{false: 2 * time.Second, true: 400 * time.Millisecond}[o.quick]
+	}
+	if o.rounds < 1 || o.length <= 0 {
+		return o, errors.New("--rounds and --length must be above 0")
+	}
+	var err error
+	if o.only, err = choice("group", *only, groupNames()); err != nil {
+		return o, err
+	}
+	if len(o.only) == 0 {
+		o.only = groupNames()
+	}
+	if o.peers, err = choice("peer", *peers, []string{"etcd", "pocketbase"}); err != nil {
+		return o, err
+	}
+	self, err := os.Executable()
+	o.bin, o.home = cmp.Or(o.bin, filepath.Dir(self)), cmp.Or(o.home, filepath.Dir(self))
+	return o, err
+}
+
+func groupNames() []string {
+	var names []string
+	for _, g := range groups {
+		names = append(names, g.name)
+	}
+	return names
+}
+
+// choice splits a comma list of known names.
+func choice(what, list string, known []string) ([]string, error) {
+	names := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("no %s %q; there are %s", what, name, strings.Join(known, ", "))
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
+	return names, nil
 }
 
-func (b *bench) stop() {
-	if err := b.cmd.Process.Signal(syscall.SIGTERM); err == nil {
-		_ = b.cmd.Wait() // its exit status does not matter any more
-	}
-	os.RemoveAll(b.dir)
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-func (b *bench) login() error {
-	req, err := http.NewRequest("GET", b.url+"/users/rocketskates/token?ttl=1d", nil)
+func run(ctx context.Context, args []string, out, errOut io.Writer) error {
+	o, err := parse(args, errOut)
 	if err != nil {
 		return err
 	}
-	req.SetBasicAuth("rocketskates", "r0cketsk8ts")
-	res, err := b.http.Do(req)
-	if err != nil {
+	debug.SetGCPercent(400) // our own garbage shall not be measured
+	b := &bench{options: o, ctx: ctx, out: out, err: errOut}
+	if b.dir, err = os.MkdirTemp(b.home, "bench-data-"); err != nil {
 		return err
 	}
-	defer res.Body.Close()
-	var t struct{ Token string }
-	if err := json.NewDecoder(res.Body).Decode(&t); err != nil || t.Token == "" {
-		return fmt.Errorf("login: status %d", res.StatusCode)
+	defer os.RemoveAll(b.dir)
+	err = b.measure()
+	err = errors.Join(err, b.stop())
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
 	}
-	b.token = t.Token
-	return nil
-}
-
-// do sends a request, and fails on any status but those of success.
-func (b *bench) do(ctx context.Context, method, path string, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, method, b.url+path, bytes.NewReader(body))
-	if err != nil {
-		return err
+	if err == nil && b.json != "" {
+		err = b.save()
 	}
-	req.Header.Set("Authorization", "Bearer "+b.token)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := b.http.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if res.StatusCode >= 300 {
-		text, _ := io.ReadAll(res.Body)
-		return fmt.Errorf("%s %s: %d %s", method, path, res.StatusCode, text)
-	}
-	_, err = io.Copy(io.Discard, res.Body)
 	return err
 }
 
-// profiles creates objects of about the size.
-func (b *bench) profiles(size, n int) ([]string, error) {
-	keys := make([]string, n)
-	for i := range keys {
-		keys[i] = fmt.Sprintf("bench-%d-%d", size, i)
-		params := map[string]any{}
-		for left := size - 300; left > 0; left -= 100 {
-			params[fmt.Sprintf("bench/filler-%03d", left/100)] = strings.Repeat("x", 70)
-		}
-		body, err := json.Marshal(map[string]any{"Name": keys[i], "Description": "0", "Params": params})
-		if err != nil {
-			return nil, err
-		}
-		if err := b.do(context.Background(), "POST", "/profiles", body); err != nil {
-			return nil, err
-		}
-	}
-	return keys, nil
-}
-
-type worker func(ctx context.Context, client, clients, i int) error
-
-// patcher replaces a value under a test of the old one. Each client has objects of its own, so
-// that every patch applies.
-func (b *bench) patcher(keys []string) worker {
-	counts := make([]int, len(keys))
-	for i := range counts {
-		counts[i] = -1
-	}
-	return func(ctx context.Context, client, clients, i int) error {
-		mine := len(keys) / clients
-		k := client*mine + i%mine
-		if counts[k] < 0 {
-			counts[k] = 0
-			patch := `[{"op":"replace","path":"/Description","from":"","value":"0"}]`
-			return b.do(ctx, "PATCH", "/profiles/"+keys[k], []byte(patch))
-		}
-		patch := fmt.Sprintf(`[{"op":"test","path":"/Description","from":"","value":"%d"},{"op":"replace","path":"/Description","from":"","value":"%d"}]`, counts[k], counts[k]+1)
-		err := b.do(ctx, "PATCH", "/profiles/"+keys[k], []byte(patch))
-		if err == nil {
-			counts[k]++
-		}
+func (b *bench) measure() error {
+	began := time.Now()
+	b.header()
+	if err := b.start(); err != nil {
 		return err
 	}
+	for _, g := range groups {
+		if !slices.Contains(b.only, g.name) {
+			continue
+		}
+		fmt.Fprintf(b.out, "\n%s. %s\n", g.name, g.title)
+		if err := g.run(b); err != nil {
+			return fmt.Errorf("group %s: %w", g.name, err)
+		}
+	}
+	fmt.Fprintf(b.out, "\nevery operation was carried out and answered rightly; %.0f s in all\n", time.Since(began).Seconds())
+	return nil
 }
 
-func (b *bench) getter(keys []string) worker {
-	return func(ctx context.Context, client, clients, i int) error {
-		return b.do(ctx, "GET", "/profiles/"+keys[(client*31+i)%len(keys)], nil)
-	}
+func (b *bench) header() {
+	fmt.Fprintf(b.out, `machine: %s/%s, %d cores; server, peers and clients share the cores
+rounds: %d of %s each for every row, the servers taking turns; figures are medians of the rounds,
+  "drp is" is drp's figure over the peer's: above 1.00x drp is better
+drp-server: HTTPS, HTTP/1.1 keep-alive, JWT; durable before it answers
+etcd 3.7, one server: gRPC without TLS or token, fsync as by default; one connection for 16 clients
+PocketBase 0.40: HTTP without TLS or token, SQLite synchronous=FULL, no log of requests
+clients: of drp and PocketBase one lean HTTP/1.1 client, one connection each; of etcd its own Go
+  client; both run in processes of their own
+`, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), b.rounds, b.length)
 }
 
-// row runs the clients for a while and prints a line of the table.
-func (b *bench) row(name string, clients int, length time.Duration, work worker) error {
-	took := make([][]time.Duration, clients)
-	errs := make([]error, clients)
-	var wg sync.WaitGroup
-	start := time.Now()
-	for c := range clients {
-		wg.Go(func() {
-			for i := 0; time.Since(start) < length; i++ {
-				t := time.Now()
-				if errs[c] = work(context.Background(), c, clients, i); errs[c] != nil {
-					return
-				}
-				took[c] = append(took[c], time.Since(t))
-			}
-		})
+// start runs the servers.
+func (b *bench) start() (err error) {
+	b.progress("starting drp-server")
+	if b.drp, err = startDRP(b.ctx, b.bin, filepath.Join(b.dir, "drp")); err != nil {
+		return err
 	}
-	wg.Wait()
-	elapsed := time.Since(start)
-	for _, err := range errs {
-		if err != nil {
+	if slices.Contains(b.peers, "etcd") {
+		b.progress("starting etcd")
+		if b.etcd, err = startEtcd(b.ctx, b.bin, filepath.Join(b.dir, "etcd")); err != nil {
 			return err
 		}
 	}
-	all := slices.Concat(took...)
-	slices.Sort(all)
-	ms := func(p float64) float64 {
-		return float64(all[int(float64(len(all)-1)*p)].Microseconds()) / 1000
+	if slices.Contains(b.peers, "pocketbase") {
+		b.progress("starting PocketBase")
+		if b.pb, err = startPocketBase(b.ctx, b.bin, filepath.Join(b.dir, "pocketbase")); err != nil {
+			return err
+		}
 	}
-	fmt.Printf("%-28s %8d %10.0f %9.2f %9.2f\n", name, clients, float64(len(all))/elapsed.Seconds(), ms(0.5), ms(0.99))
 	return nil
+}
+
+func (b *bench) stop() error {
+	var errs []error
+	if b.drp != nil {
+		errs = append(errs, b.drp.stop())
+	}
+	if b.etcd != nil {
+		errs = append(errs, b.etcd.stop())
+	}
+	if b.pb != nil {
+		errs = append(errs, b.pb.stop())
+	}
+	return errors.Join(errs...)
+}
+
+func (b *bench) progress(format string, args ...any) {
+	fmt.Fprintf(b.err, "... "+format+"\n", args...)
+}
+
+// save writes the figures of every round.
+func (b *bench) save() error {
+	raw, err := json.MarshalIndent(map[string]any{
+		"machine": map[string]any{"os": runtime.GOOS, "arch": runtime.GOARCH, "cores": runtime.NumCPU()},
+		"results": b.results,
+	}, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(b.json, append(raw, '\n'), 0o644)
 }

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// contender is one of the servers in a row, with what one round of it does.
+type contender struct {
+	name  string
+	round func(length time.Duration) (sample, error)
+}
+
+// result is a row of one server, as it goes into the file of figures.
+type result struct {
+	Group   string   `json:"group"`
+	Row     string   `json:"row"`
+	Clients int      `json:"clients"`
+	Server  string   `json:"server"`
+	Summary summary  `json:"summary"`
+	Rounds  []sample `json:"rounds"`
+}
+
+// row measures the contenders in turns and prints a line for each; the first is drp. What counts
+// is how much is done in a second.
+func (b *bench) row(group, title string, clients int, contenders ...contender) error {
+	return b.compete(group, title, clients, false, contenders)
+}
+
+// race is row for a thing that happens once a round: what counts is how long it takes until it has
+// reached the last one.
+func (b *bench) race(group, title string, clients int, contenders ...contender) error {
+	return b.compete(group, title, clients, true, contenders)
+}
+
+func (b *bench) compete(group, title string, clients int, once bool, contenders []contender) error {
+	contenders = slices.DeleteFunc(contenders, func(c contender) bool { return c.round == nil })
+	b.progress("%s. %s, %d clients", group, title, clients)
+	rounds := make([][]sample, len(contenders))
+	for r := -1; r < b.rounds; r++ { // the first one warms up
+		length := b.length
+		if r < 0 {
+			length /= 4
+		}
+		for turn := range contenders {
+			i := (turn + max(r, 0)) % len(contenders)
+			runtime.GC() // of our own, before the clock runs
+			s, err := contenders[i].round(length)
+			if err != nil {
+				return fmt.Errorf("%s: %s: %w", contenders[i].name, title, err)
+			}
+			if r >= 0 {
+				rounds[i] = append(rounds[i], s)
+			}
+		}
+	}
+	first := summarise(rounds[0])
+	for i, c := range contenders {
+		s := summarise(rounds[i])
+		b.results = append(b.results, result{group, title, clients, c.name, s, rounds[i]})
+		b.line(i, title, clients, c.name, s, ratio(first, s, once), once)
+	}
+	return nil
+}
+
+// ratio is how many times better the first is.
+func ratio(first, other summary, once bool) float64 {
+	if once {
+		return other.Last / first.Last
+	}
+	return first.PerSecond / other.PerSecond
+}
+
+func (b *bench) line(i int, title string, clients int, server string, s summary, ratio float64, once bool) {
+	who := ""
+	if i == 0 {
+		who = fmt.Sprintf("%-30s %7d", title, clients)
+		if once {
+			fmt.Fprintf(b.out, "%-30s %7s  %-18s %9s %9s %9s  %s\n", "", "clients", "server", "p50 ms", "p99 ms", "last ms", "drp is")
+		} else if !b.headed {
+			fmt.Fprintf(b.out, "%-30s %7s  %-18s %9s %9s %9s  %s\n", "", "clients", "server", "a second", "p50 ms", "p99 ms", "drp is")
+		}
+		b.headed = !once
+	}
+	than := ""
+	if i > 0 {
+		than = fmt.Sprintf("%.2fx", ratio)
+	}
+	if once {
+		fmt.Fprintf(b.out, "%-38s  %-18s %9.2f %9.2f %9.2f  %s\n", who, server, s.P50, s.P99, s.Last, than)
+	} else {
+		fmt.Fprintf(b.out, "%-38s  %-18s %9.0f %9.2f %9.2f  %s\n", who, server, s.PerSecond, s.P50, s.P99, than)
+	}
+}
+
+// drive has clients do one thing after the other for a time. It ends at the first error.
+func drive(clients int, length time.Duration, work func(client, i int) error) (sample, error) {
+	took, errs := make([][]time.Duration, clients), make([]error, clients)
+	for c := range took {
+		took[c] = make([]time.Duration, 0, 1024)
+	}
+	var wg sync.WaitGroup
+	start := time.Now()
+	for c := range clients {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				began := time.Now()
+				if began.Sub(start) >= length {
+					return
+				}
+				if errs[c] = work(c, i); errs[c] != nil {
+					return
+				}
+				took[c] = append(took[c], time.Since(began))
+			}
+		})
+	}
+	wg.Wait()
+	return collect(took, time.Since(start)), first(errs)
+}
+
+// all runs n things at once and returns the first error.
+func all(n int, work func(i int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = work(i) })
+	}
+	wg.Wait()
+	return first(errs)
+}
+
+func first(errs []error) error {
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return errs[i]
+	}
+	return nil
+}
