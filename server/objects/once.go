@@ -116,9 +116,12 @@ func (s *Service) repeatedIn(ctx context.Context, batch []store.Change) error {
 	return nil
 }
 
-func (s *Service) noteAll(batch []store.Change) {
+// show makes a batch readable and its requests known as carried out, in one step: else who sees
+// the one without the other would hold the outcome of his own request against it.
+func (s *Service) show(v *View, batch []store.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.view.Store(v)
 	for i := range batch {
 		s.names.note(&batch[i])
 	}

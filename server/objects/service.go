@@ -156,10 +156,10 @@ type request struct {
 // of ctx is a repetition (see WithOnce), fn does not run and the error is a *Repeated.
 func (s *Service) Do(ctx context.Context, force bool, fn func(*Tx) error) (uint64, error) {
 	r := &request{ctx: ctx, force: force, fn: fn, done: make(chan struct{})}
+	v := s.View() // before the names are asked: they know all that this state shows
 	if before := s.repeated(ctx); before != nil {
 		return before.Rev, before
 	}
-	v := s.View()
 	if err := s.compute(r, v); err != nil {
 		return v.Rev, err
 	}
@@ -275,8 +275,7 @@ func (s *Service) batch(clean *View, reqs []*request) *View {
 		return clean
 	}
 	if len(changes) > 0 {
-		s.view.Store(work.copy())
-		s.noteAll(changes)
+		s.show(work.copy(), changes)
 		for _, c := range commits {
 			for _, fn := range s.follow {
 				fn(c)
