@@ -3,18 +3,16 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
+	"drp/cli/spawn"
 	"drp/models"
 )
 
@@ -32,13 +30,9 @@ func withPrograms(tests func() int) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	for name, pkg := range map[string]string{"drp": "drp/cli/drp", "drp-server": "drp/server/drp-server"} {
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), pkg)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make builds them, so that nothing is compiled twice
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", pkg, err, out)
-			return 1
-		}
+	if err := spawn.Build(context.Background(), dir, "drp/cli/drp", "drp/server/drp-server"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	programs = dir
 	return tests()
@@ -120,43 +114,6 @@ func runningIn(t *testing.T, dir string) []string {
 		}
 	}
 	return pids
-}
-
-func TestAProcessThatEndsByItselfIsNoticed(t *testing.T) {
-	died := make(chan *process, 1)
-	p := &process{name: "short", argv: []string{"/bin/sh", "-c", "echo hello"}, log: filepath.Join(t.TempDir(), "log"), died: died}
-	if err := p.start(); err != nil {
-		t.Fatal(err)
-	}
-	if got := <-died; got != p || p.pid() != 0 {
-		t.Errorf("died: %v, pid %d", got, p.pid())
-	}
-	var out strings.Builder
-	if p.tail(&out, 5); !strings.Contains(out.String(), "hello") {
-		t.Errorf("log: %q", out.String())
-	}
-}
-
-func TestStopKillsWhoDoesNotListen(t *testing.T) {
-	dir := t.TempDir()
-	ready := filepath.Join(dir, "ready")
-	if err := syscall.Mkfifo(ready, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := &process{name: "deaf", argv: []string{"/bin/sh", "-c", `trap "" TERM; echo > "$0"; while :; do sleep 1; done`, ready}, log: filepath.Join(dir, "log")}
-	if err := p.start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.ReadFile(ready); err != nil { // returns when the trap is set
-		t.Fatal(err)
-	}
-	pid := p.pid()
-	if err := p.stop(1); err == nil {
-		t.Error("nobody says that it was killed")
-	}
-	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) || p.pid() != 0 {
-		t.Errorf("it still runs: %v", err)
-	}
 }
 
 // outcome is what a run has left.

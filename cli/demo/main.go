@@ -11,9 +11,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
+
+	"drp/cli/spawn"
 )
 
 // options are the flags.
@@ -100,35 +101,8 @@ func parse(args []string) (*options, error) {
 		o.seed = uint64(time.Now().UnixNano())
 	}
 	var err error
-	o.bin, err = findBin(o.bin)
+	o.bin, err = spawn.Find(o.bin, "drp", "drp-server")
 	return o, err
-}
-
-// findBin is the folder in which the other programs are.
-func findBin(given string) (string, error) {
-	tried := []string{given}
-	if given == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return "", err
-		}
-		tried = []string{filepath.Dir(self), "bin"}
-	}
-	for _, dir := range tried {
-		dir, err := filepath.Abs(dir)
-		if err != nil {
-			return "", err
-		}
-		if executable(filepath.Join(dir, "drp")) && executable(filepath.Join(dir, "drp-server")) {
-			return dir, nil
-		}
-	}
-	return "", fmt.Errorf("drp and drp-server are not in %v: run make build", tried)
-}
-
-func executable(path string) bool {
-	st, err := os.Stat(path)
-	return err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0
 }
 
 // play is the demonstration itself.

@@ -92,7 +92,7 @@ func (x *watch) untilComplete(ctx context.Context) error {
 				return err
 			}
 		case p := <-x.died:
-			return fmt.Errorf("%s has ended by itself", p.name)
+			return fmt.Errorf("%s has ended by itself", p.Name)
 		case err := <-errs:
 			return err
 		}
@@ -245,9 +245,9 @@ func (x *watch) strike() error {
 			m.kills++
 			victim = m.runner
 		}
-		x.table.note("kill -9 %d: %s, after %d jobs", victim.pid(), victim.name, len(x.seen))
-		victim.kill()
-		if err := victim.start(); err != nil {
+		x.table.note("kill -9 %d: %s, after %d jobs", victim.PID(), victim.Name, len(x.seen))
+		victim.Kill()
+		if err := victim.Start(); err != nil {
 			return err
 		}
 	}

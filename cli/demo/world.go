@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"drp/cli/client"
+	"drp/cli/spawn"
 	packs "drp/content"
 	"drp/models"
 )
@@ -38,21 +39,21 @@ type world struct {
 	root     string // folder of everything
 	temp     bool   // it is ours to remove
 	endpoint string
-	server   *process
+	server   *spawn.Process
 	client   *client.Client
 	members  []*member
-	died     chan *process // processes that have ended unasked
+	died     chan *spawn.Process // processes that have ended unasked
 }
 
 // member is a machine and its runner.
 type member struct {
 	name, uuid string
-	runner     *process
+	runner     *spawn.Process
 	kills      int // how often the runner was killed
 }
 
 func newWorld(o *options, out io.Writer) (*world, error) {
-	w := &world{options: o, out: out, root: o.dir, died: make(chan *process, o.machines+1)}
+	w := &world{options: o, out: out, root: o.dir, died: make(chan *spawn.Process, o.machines+1)}
 	var err error
 	if w.temp = o.dir == ""; w.temp {
 		w.root, err = os.MkdirTemp("", "drp-demo-")
@@ -67,9 +68,9 @@ func newWorld(o *options, out io.Writer) (*world, error) {
 		return nil, err
 	}
 	w.endpoint = fmt.Sprintf("https://127.0.0.1:%d", ports[0])
-	w.server = &process{
-		name: "drp-server", died: w.died, dir: w.root, log: filepath.Join(w.root, "server.log"),
-		argv: []string{filepath.Join(o.bin, "drp-server"), "--base-root", filepath.Join(w.root, "server"), "--listen", "127.0.0.1",
+	w.server = &spawn.Process{
+		Name: "drp-server", Died: w.died, Dir: w.root, Log: filepath.Join(w.root, "server.log"),
+		Argv: []string{filepath.Join(o.bin, "drp-server"), "--base-root", filepath.Join(w.root, "server"), "--listen", "127.0.0.1",
 			"--api-port", fmt.Sprint(ports[0]), "--static-port", fmt.Sprint(ports[1]), "--static-secure-port", "0"},
 	}
 	w.client = client.New(client.Config{Endpoint: w.endpoint, Username: user, Password: password})
@@ -105,7 +106,7 @@ func (w *world) say(format string, args ...any) { fmt.Fprintf(w.out, format+"\n"
 
 // startServer starts the server and returns when it answers.
 func (w *world) startServer(ctx context.Context) error {
-	if err := w.server.start(); err != nil {
+	if err := w.server.Start(); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -119,7 +120,7 @@ func (w *world) startServer(ctx context.Context) error {
 func (w *world) awaitServer(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	_, ended := w.server.current()
+	ended := w.server.Ended()
 	go func() {
 		select {
 		case <-ended:
@@ -232,12 +233,12 @@ func (w *world) startRunners(ctx context.Context) error {
 				return err
 			}
 		}
-		m.runner = &process{
-			name: "the runner of " + m.name, died: w.died, dir: dir, log: filepath.Join(dir, "runner.log"),
-			argv: []string{filepath.Join(w.bin, "drp"), "machines", "processjobs", m.uuid, "--state-dir", filepath.Join(dir, "state"), "--skip-power"},
-			env:  w.env("RS_TOKEN="+token.Token, "TMPDIR="+filepath.Join(dir, "tmp")),
+		m.runner = &spawn.Process{
+			Name: "the runner of " + m.name, Died: w.died, Dir: dir, Log: filepath.Join(dir, "runner.log"),
+			Argv: []string{filepath.Join(w.bin, "drp"), "machines", "processjobs", m.uuid, "--state-dir", filepath.Join(dir, "state"), "--skip-power"},
+			Env:  w.env("RS_TOKEN="+token.Token, "TMPDIR="+filepath.Join(dir, "tmp")),
 		}
-		if err := m.runner.start(); err != nil {
+		if err := m.runner.Start(); err != nil {
 			return err
 		}
 	}
@@ -269,10 +270,10 @@ func (w *world) member(uuid string) *member {
 func (w *world) showLogs() {
 	for _, m := range w.members {
 		if m.runner != nil {
-			m.runner.tail(w.out, 8)
+			m.runner.Tail(w.out, 8)
 		}
 	}
-	w.server.tail(w.out, 20)
+	w.server.Tail(w.out, 20)
 }
 
 // grace is how long a process may take to end.
@@ -288,13 +289,13 @@ func (w *world) close() error {
 				done <- nil
 				return
 			}
-			done <- m.runner.stop(grace)
+			done <- m.runner.Stop(grace)
 		}()
 	}
 	for range w.members {
 		errs = append(errs, <-done)
 	}
-	errs = append(errs, w.server.stop(grace))
+	errs = append(errs, w.server.Stop(grace))
 	if w.temp {
 		errs = append(errs, os.RemoveAll(w.root))
 	}
@@ -306,9 +307,9 @@ func (w *world) leaveRunning() {
 	drp := filepath.Join(w.bin, "drp")
 	pids := []string{}
 	for _, m := range w.members {
-		pids = append(pids, fmt.Sprint(m.runner.pid()))
+		pids = append(pids, fmt.Sprint(m.runner.PID()))
 	}
-	pids = append(pids, fmt.Sprint(w.server.pid()))
+	pids = append(pids, fmt.Sprint(w.server.PID()))
 	fmt.Fprintf(w.out, `
 Everything is left running.
   server    %[1]s  (API; user %[2]s, password %[3]s)

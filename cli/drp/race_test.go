@@ -13,18 +13,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"drp/cli/spawn"
 )
 
 // programs builds drp and drp-server as a user has them.
 func programs(t *testing.T) (drp, server string) {
 	t.Helper()
 	dir := t.TempDir()
-	for _, p := range []string{"drp/cli/drp", "drp/server/drp-server"} {
-		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, filepath.Base(p)), p)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", p, err, out)
-		}
+	if err := spawn.Build(t.Context(), dir, "drp/cli/drp", "drp/server/drp-server"); err != nil {
+		t.Fatal(err)
 	}
 	return filepath.Join(dir, "drp"), filepath.Join(dir, "drp-server")
 }

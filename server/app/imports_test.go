@@ -43,7 +43,8 @@ var allowed = []room{
 	{"cli/runner", []string{"models", "models/patch", "cli/client"}, nil},
 	{"cli", []string{"models", "models/patch", "cli/client", "cli/runner"}, nil},
 	{"cli/drp", []string{"cli", "cli/client", "cli/runner", "models"}, nil},
-	{"cli/demo", []string{"cli/client", "models", "content"}, nil},
+	{"cli/spawn", nil, []string{}},
+	{"cli/demo", []string{"cli/client", "cli/spawn", "models", "content"}, nil},
 	{"cli/bench", []string{"cli/client", "models"}, nil},
 }
 
