@@ -169,13 +169,21 @@ func whole(t *testing.T, e *Engine, rev uint64) {
 	healthy(t, e)
 }
 
-// healthy lets SQLite check the database.
+// healthy fails the test unless SQLite finds the database sound.
 func healthy(t *testing.T, e *Engine) {
 	t.Helper()
+	if err := sound(e); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sound lets SQLite check the database.
+func sound(e *Engine) error {
 	var verdict string
 	if err := e.readers.QueryRow("PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
-		t.Fatalf("integrity check: got %q and %v, want ok", verdict, err)
+		return fmt.Errorf("integrity check: got %q and %v, want ok", verdict, err)
 	}
+	return nil
 }
 
 // holder opens the database, says so, and holds it until its input ends.

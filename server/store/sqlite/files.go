@@ -12,6 +12,25 @@ import (
 	"drp/server/store"
 )
 
+// files is what the engine asks of the file system where SQLite does not do it. Tests note what it
+// asks, and let it fail.
+type files interface {
+	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
+	Sync(f *os.File) error // of a file or a folder
+	Rename(from, to string) error
+	Remove(name string) error
+}
+
+// system is the file system.
+type system struct{}
+
+func (system) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	return os.OpenFile(name, flag, perm)
+}
+func (system) Sync(f *os.File) error        { return f.Sync() }
+func (system) Rename(from, to string) error { return os.Rename(from, to) }
+func (system) Remove(name string) error     { return os.Remove(name) }
+
 // resolve gives the one name of a file that may have several, so that all lead to one lock.
 func resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
@@ -57,27 +76,27 @@ func flock(f *os.File) error {
 // create makes an empty database where there is none, private from its first moment and sure to
 // be found after a loss of power; SQLite gives its further files the same mode. One that is there
 // must be writable: SQLite itself would open it and fail at the first write.
-func create(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+func create(sys files, path string) error {
+	f, err := sys.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		f, err = sys.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	}
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(sys.Sync(f), f.Close()); err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
-	return syncDir(path)
+	return syncDir(sys, path)
 }
 
 // syncDir makes the names of the files beside path durable.
-func syncDir(path string) error {
-	d, err := os.Open(filepath.Dir(path))
+func syncDir(sys files, path string) error {
+	d, err := sys.OpenFile(filepath.Dir(path), os.O_RDONLY, 0)
 	if err != nil {
 		return fmt.Errorf("sync directory: %w", err)
 	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+	if err := errors.Join(sys.Sync(d), d.Close()); err != nil {
 		return fmt.Errorf("sync directory: %w", err)
 	}
 	return nil

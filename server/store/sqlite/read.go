@@ -5,9 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
+	"math/rand/v2"
 	"os"
-	"path/filepath"
 
 	"drp/server/store"
 )
@@ -136,40 +137,45 @@ func (e *Engine) Backup(ctx context.Context, path string) error {
 	return nil
 }
 
-// backup reserves the name and copies beside it, so that a half copy never has that name.
-func (e *Engine) backup(ctx context.Context, path string) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(path)
-		}
-	}()
-	f.Close()
-	part, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*") // with mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		part.Close()
-		if err != nil {
-			os.Remove(part.Name())
-		}
-	}()
+func (e *Engine) backup(ctx context.Context, path string) error {
 	within, cancel := e.within(ctx)
 	defer cancel()
-	if _, err := e.readers.ExecContext(within, "VACUUM INTO ?", part.Name()); err != nil {
+	return copyTo(within, e.readers, e.files, path)
+}
+
+// copyTo copies beside the name and renames, so that a half copy never has it.
+func copyTo(ctx context.Context, db *sql.DB, sys files, path string) (err error) {
+	switch _, err := os.Lstat(path); {
+	case err == nil:
+		return &fs.PathError{Op: "copy to", Path: path, Err: fs.ErrExist}
+	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	if err := part.Sync(); err != nil { // VACUUM INTO leaves that to its caller
+	part := fmt.Sprintf("%s.part-%d", path, rand.Uint64())
+	f, err := sys.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
 		return err
 	}
-	if err := os.Rename(part.Name(), path); err != nil {
+	defer f.Close()
+	defer func() {
+		if err != nil {
+			_ = sys.Remove(part) // err has told what the trouble is
+		}
+	}()
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", part); err != nil {
 		return err
 	}
-	return syncDir(path)
+	if err := sys.Sync(f); err != nil { // VACUUM INTO leaves that to its caller
+		return err
+	}
+	if err := sys.Rename(part, path); err != nil {
+		return err
+	}
+	if err := syncDir(sys, path); err != nil {
+		_ = sys.Remove(path)
+		return err
+	}
+	return nil
 }
 
 // snapshot calls fn with a transaction that sees one state of the store. It ends early when the

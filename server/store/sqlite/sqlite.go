@@ -23,6 +23,7 @@ import (
 // database, for the engine remembers the revision of every record.
 type Engine struct {
 	path    string
+	files   files
 	lock    *os.File
 	readers *sql.DB
 	writer  *writer
@@ -41,18 +42,18 @@ var _ store.Engine = (*Engine)(nil)
 // Its files are readable by their owner only. The error is store.ErrLocked while another Engine,
 // of this or another process, has the database open.
 func Open(ctx context.Context, path string) (*Engine, error) {
-	e, err := open(ctx, path)
+	e, err := open(ctx, path, system{})
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
 	return e, nil
 }
 
-func open(ctx context.Context, path string) (_ *Engine, err error) {
+func open(ctx context.Context, path string, sys files) (_ *Engine, err error) {
 	if path, err = resolve(path); err != nil {
 		return nil, err
 	}
-	e := &Engine{path: path, turn: make(chan struct{}, 1)}
+	e := &Engine{path: path, files: sys, turn: make(chan struct{}, 1)}
 	e.closing, e.close = context.WithCancel(context.Background())
 	if e.lock, err = lock(path); err != nil {
 		return nil, err
@@ -62,7 +63,7 @@ func open(ctx context.Context, path string) (_ *Engine, err error) {
 			e.Close()
 		}
 	}()
-	if err := create(path); err != nil {
+	if err := create(sys, path); err != nil {
 		return nil, err
 	}
 	db, err := connect(path)
@@ -81,7 +82,7 @@ func open(ctx context.Context, path string) (_ *Engine, err error) {
 	if e.readers, err = connect(path); err != nil {
 		return nil, err
 	}
-	return e, syncDir(path)
+	return e, syncDir(sys, path)
 }
 
 // connect prepares connections to the database. FULL is what makes a commit wait for the disk.
