@@ -1,5 +1,7 @@
 package models
 
+import "reflect"
+
 // KindInfo describes a kind of object.
 type KindInfo struct {
 	Name string        // the prefix on the wire
@@ -13,6 +15,7 @@ type KindInfo struct {
 	// Internal kinds are stored but have no routes of their own.
 	Internal bool
 	indexes  map[string]Index
+	shape    *shape
 }
 
 // Kinds is every kind, in alphabetical order. To add one, write its file and a line here.
@@ -36,6 +39,7 @@ var byName = func() map[string]*KindInfo {
 	m := map[string]*KindInfo{}
 	for _, k := range Kinds {
 		k.buildIndexes()
+		k.shape = shapeOf(reflect.TypeOf(k.New()).Elem())
 		m[k.Name] = k
 	}
 	return m

@@ -155,6 +155,33 @@ func (in *inside) at(name string) *node {
 	return nil
 }
 
+// Append appends to p what leads from old to new at a pointer, tests included; nil is a value that
+// is not there. Unlike Diff, it leads to new byte for byte: where operations on the members of an
+// object would leave other bytes, equal only by meaning, the value is replaced whole.
+func Append(p Patch, path string, old, new []byte) (Patch, error) {
+	switch {
+	case bytes.Equal(old, new):
+		return p, nil
+	case old == nil:
+		return append(p, Op{Op: opAdd, Path: path, Value: new}), nil
+	case new == nil:
+		return append(p, Op{Op: opTest, Path: path, Value: old}, Op{Op: opRemove, Path: path}), nil
+	case old[0] == '{' && new[0] == '{':
+		inner, err := Diff(old, new, Tests)
+		if err != nil {
+			return nil, err
+		}
+		if after, err := inner.Apply(old); err == nil && bytes.Equal(after, new) {
+			for _, op := range inner {
+				op.Path = path + op.Path
+				p = append(p, op)
+			}
+			return p, nil
+		}
+	}
+	return append(p, Op{Op: opTest, Path: path, Value: old}, Op{Op: opReplace, Path: path, Value: new}), nil
+}
+
 // Invert returns the patch that takes back p, which Diff made with Tests: for every
 // old it applies to, Apply(Apply(old, p), p.Invert()) is old again. It carries tests
 // too, so it fails where p was overwritten since. Operations that do not tell what

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"drp/models"
 	"drp/models/patch"
 	"drp/server/store"
 )
@@ -102,14 +101,5 @@ func entryOf(kind string, raw []byte, rev uint64) (*Entry, error) {
 	if raw == nil {
 		return nil, nil
 	}
-	o, err := models.Unmarshal(kind, raw)
-	if err != nil {
-		return nil, err
-	}
-	e, err := newEntry(o)
-	if err != nil {
-		return nil, err
-	}
-	e.Rev = rev
-	return e, nil
+	return readEntry(kind, raw, rev)
 }

@@ -78,7 +78,7 @@ func New(engine store.Engine, base []models.Object, now func() time.Time, log *s
 		if err := validate(o); err != nil {
 			return nil, fmt.Errorf("object that comes with the server: %w", err)
 		}
-		e, err := newEntry(o)
+		e, err := newEntry(o, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -103,15 +103,10 @@ func (s *Service) Start(ctx context.Context) error {
 		if _, ok := v.kinds[r.Kind]; !ok {
 			return nil // of a kind a later server knows; kept, not shown
 		}
-		o, err := models.Unmarshal(r.Kind, r.Raw)
+		e, err := readEntry(r.Kind, r.Raw, r.Rev)
 		if err != nil {
 			return fmt.Errorf("load %s/%s: %w", r.Kind, r.ID, err)
 		}
-		e, err := newEntry(o)
-		if err != nil {
-			return fmt.Errorf("load %s/%s: %w", r.Kind, r.ID, err)
-		}
-		e.Rev = r.Rev
 		v.put(r.Kind, r.ID, e)
 		return nil
 	})
@@ -123,6 +118,7 @@ func (s *Service) Start(ctx context.Context) error {
 		return fmt.Errorf("load history: %w", err)
 	}
 	s.started = true
+	s.view.Store(v.publish(newView()))
 	go s.write(v)
 	return nil
 }
@@ -199,7 +195,6 @@ func (s *Service) compute(r *request, state *View) (err error) {
 	}()
 	r.tx = &Tx{
 		Ctx: r.ctx, Actor: ActorOf(r.ctx), Force: r.force, Now: s.now().UTC(), service: s, state: state,
-		reads: map[store.Key]*Entry{}, scans: map[string]bool{}, writes: map[store.Key]*write{},
 	}
 	if err := r.fn(r.tx); err != nil {
 		return err
@@ -243,10 +238,9 @@ func (s *Service) drain(first *request) []*request {
 // that fails by itself does not hold up the rest; but all answers wait for the disk, since even
 // a refusal may rest on a change of the same batch.
 func (s *Service) batch(clean *View, reqs []*request) *View {
-	work := clean.copy()
+	work := clean.next()
 	seen := &Batch{Start: s.now(), requests: reqs}
-	var commits []*Commit
-	var changes []store.Change
+	commits, changes := make([]*Commit, 0, len(reqs)), make([]store.Change, 0, len(reqs))
 	for _, r := range reqs {
 		if r.err = r.ctx.Err(); r.err != nil {
 			continue
@@ -275,7 +269,7 @@ func (s *Service) batch(clean *View, reqs []*request) *View {
 		return clean
 	}
 	if len(changes) > 0 {
-		s.show(work.copy(), changes)
+		s.show(work.publish(s.View()), changes)
 		for _, c := range commits {
 			for _, fn := range s.follow {
 				fn(c)

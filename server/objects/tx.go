@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"drp/models"
@@ -53,11 +54,11 @@ type Tx struct {
 
 	service *Service
 	state   *View // what the change is computed from
-	reads   map[store.Key]*Entry
-	scans   map[string]bool // kinds that were listed or searched
-	writes  map[store.Key]*write
+	reads   []read
+	scans   []string // kinds that were listed or searched
 	order   []*write
-	derived int // depth of Rules deriving changes
+	byKey   map[store.Key]*write // of order, once it is long
+	derived int                  // depth of Rules deriving changes
 }
 
 type write struct {
@@ -68,14 +69,48 @@ type write struct {
 	patch []byte
 }
 
+// read is an object that was looked at, and what was found.
+type read struct {
+	key   store.Key
+	entry *Entry
+}
+
+// fewWrites are searched one by one.
+const fewWrites = 16
+
+// write is what is staged for an object; nil: nothing.
+func (tx *Tx) write(k store.Key) *write {
+	if len(tx.order) > fewWrites {
+		if tx.byKey == nil {
+			tx.byKey = make(map[store.Key]*write, 4*fewWrites)
+			for _, w := range tx.order {
+				tx.byKey[w.key] = w
+			}
+		}
+		return tx.byKey[k]
+	}
+	for _, w := range tx.order {
+		if w.key == k {
+			return w
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) scan(kind string) {
+	if !slices.Contains(tx.scans, kind) {
+		tx.scans = append(tx.scans, kind)
+	}
+}
+
 func (tx *Tx) Get(kind, key string) (*Entry, bool) {
 	k := store.Key{Kind: kind, ID: key}
-	if w, ok := tx.writes[k]; ok {
+	if w := tx.write(k); w != nil {
 		e := tx.shown(w)
 		return e, e != nil
 	}
 	e, ok := tx.state.Get(kind, key)
-	tx.reads[k] = e
+	tx.reads = append(tx.reads, read{k, e})
 	return e, ok
 }
 
@@ -91,7 +126,7 @@ func (tx *Tx) Find(kind, id string) (*Entry, bool) {
 	if e, ok := tx.state.Find(kind, id); ok {
 		return tx.Get(kind, e.Object.Key())
 	}
-	tx.scans[kind] = true
+	tx.scan(kind)
 	for _, w := range tx.order {
 		if w.key.Kind == kind && w.entry != nil && w.old == nil && hasID(w.entry.Object, id) {
 			return w.entry, true
@@ -101,10 +136,10 @@ func (tx *Tx) Find(kind, id string) (*Entry, bool) {
 }
 
 func (tx *Tx) All(kind string) iter.Seq[*Entry] {
-	tx.scans[kind] = true
+	tx.scan(kind)
 	return func(yield func(*Entry) bool) {
 		for e := range tx.state.All(kind) {
-			if w, ok := tx.writes[store.Key{Kind: kind, ID: e.Object.Key()}]; ok {
+			if w := tx.write(store.Key{Kind: kind, ID: e.Object.Key()}); w != nil {
 				if e = tx.shown(w); e == nil {
 					continue
 				}
@@ -221,7 +256,7 @@ func (tx *Tx) change(c *Change, old *Entry) error {
 		if err := validate(c.New); err != nil {
 			return err
 		}
-		if err := tx.checkUnique(c.New); err != nil {
+		if err := tx.checkUnique(c); err != nil {
 			return err
 		}
 		b := c.New.Base()
@@ -248,11 +283,13 @@ func (tx *Tx) change(c *Change, old *Entry) error {
 func (tx *Tx) stage(c *Change, old *Entry) *write {
 	o := c.Object()
 	key := store.Key{Kind: o.Kind(), ID: o.Key()}
-	w := tx.writes[key]
+	w := tx.write(key)
 	if w == nil {
 		w = &write{key: key, op: c.Op, old: old}
-		tx.writes[key] = w
 		tx.order = append(tx.order, w)
+		if tx.byKey != nil {
+			tx.byKey[key] = w
+		}
 	} else if c.Op == Delete || w.entry == nil {
 		w.op = c.Op
 	}
@@ -265,7 +302,7 @@ func (tx *Tx) stage(c *Change, old *Entry) *write {
 
 // seal fixes the bytes of a staged object.
 func (w *write) seal() error {
-	e, err := newEntry(w.entry.Object)
+	e, err := newEntry(w.entry.Object, w.old)
 	if err != nil {
 		return models.Problem(models.Invalid, w.key.Kind, w.key.ID, err.Error()).Typed("ValidationError")
 	}
@@ -288,24 +325,52 @@ func (tx *Tx) finish() error {
 			is = w.entry.stored
 		}
 		if bytes.Equal(was, is) {
-			delete(tx.writes, w.key)
-			tx.reads[w.key] = w.old
+			tx.reads = append(tx.reads, read{w.key, w.old})
 			continue
 		}
 		if w.old == nil && w.op != Delete {
 			w.op = Create
 		}
-		p, err := patch.Diff(was, is, patch.Tests)
-		if err != nil { // nested too deep, or not UTF-8
+		if err := w.describe(was, is); err != nil { // nested too deep, or not UTF-8
 			return models.Problem(models.Invalid, w.key.Kind, w.key.ID, err.Error()).Typed("ValidationError")
-		}
-		if w.patch, err = models.Marshal(p); err != nil {
-			return err
 		}
 		kept = append(kept, w)
 	}
-	tx.order = kept
+	tx.order, tx.byKey = kept, nil
 	return nil
+}
+
+// describe writes the patch for history.
+func (w *write) describe(was, is []byte) error {
+	p, err := w.steps(was, is)
+	if err != nil {
+		return err
+	}
+	w.patch, err = p.AppendJSON(make([]byte, 0, 256))
+	return err
+}
+
+// steps is the patch between two versions. It leads to the very bytes of the new one: in the value
+// of a param the order of members and the digits of numbers are kept, which a comparison by
+// meaning would pass over.
+func (w *write) steps(was, is []byte) (patch.Patch, error) {
+	if was == nil || is == nil {
+		return patch.Diff(was, is, patch.Tests)
+	}
+	values, err := models.Changed(w.old.Object, w.entry.Object).Values(w.old.Object, w.entry.Object)
+	if err != nil {
+		return nil, err
+	}
+	p := make(patch.Patch, 0, 2*len(values))
+	for _, v := range values {
+		if p, err = patch.Append(p, patch.Pointer(v.Path...), v.Was, v.Is); err != nil {
+			return nil, err
+		}
+	}
+	if len(p) > patch.MaxOps {
+		return patch.Patch{{Op: "test", Value: was}, {Op: "replace", Value: is}}, nil
+	}
+	return p, nil
 }
 
 // holds tells whether what the change was computed from is still so in the given state.
@@ -313,8 +378,8 @@ func (tx *Tx) holds(now *View) bool {
 	if now == tx.state {
 		return true
 	}
-	for k, e := range tx.reads {
-		if cur, _ := now.Get(k.Kind, k.ID); cur != e {
+	for _, r := range tx.reads {
+		if cur, _ := now.Get(r.key.Kind, r.key.ID); cur != r.entry {
 			return false
 		}
 	}
@@ -323,7 +388,7 @@ func (tx *Tx) holds(now *View) bool {
 			return false
 		}
 	}
-	for kind := range tx.scans {
+	for _, kind := range tx.scans {
 		if now.kinds[kind].moved != tx.state.kinds[kind].moved {
 			return false
 		}
@@ -335,13 +400,14 @@ func (tx *Tx) holds(now *View) bool {
 // an engine that other servers write to as well must find them so.
 func (tx *Tx) conditions() []store.Cond {
 	var list []store.Cond
-	for k, e := range tx.reads {
-		if _, written := tx.writes[k]; written {
+	for i, r := range tx.reads {
+		again := slices.ContainsFunc(tx.reads[:min(i, 64)], func(q read) bool { return q.key == r.key })
+		if again || tx.write(r.key) != nil {
 			continue
 		}
-		c := store.Cond{Key: k} // 0: absent, or only what comes with the server
-		if e != nil {
-			c.Rev = e.Rev
+		c := store.Cond{Key: r.key} // 0: absent, or only what comes with the server
+		if r.entry != nil {
+			c.Rev = r.entry.Rev
 		}
 		list = append(list, c)
 	}
@@ -360,10 +426,14 @@ func validate(o models.Object) error {
 }
 
 // checkUnique refuses a second object with the same unique value, such as a machine's name.
-func (tx *Tx) checkUnique(o models.Object) error {
+func (tx *Tx) checkUnique(c *Change) error {
+	o := c.New
 	k, _ := models.KindOf(o.Kind())
 	for _, field := range k.Unique {
 		value := k.Indexes()[field].Text(o)
+		if c.Old != nil && k.Indexes()[field].Text(c.Old) == value {
+			continue
+		}
 		if other, ok := tx.Find(o.Kind(), field+":"+value); ok && other.Object.Key() != o.Key() {
 			return models.Problem(models.Conflict, o.Kind(), o.Key(), "already exists",
 				field+" "+value+" is that of "+o.Kind()+"/"+other.Object.Key()).Typed("CREATE")

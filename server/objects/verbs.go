@@ -70,7 +70,7 @@ func (s *Service) matches(r Reader, o models.Object, filters []models.Filter) bo
 // Create stores a new object. An invisible one of the same key is a Conflict all the same.
 func (s *Service) Create(ctx context.Context, o models.Object, force bool) (*Entry, error) {
 	return s.entry(ctx, force, func(tx *Tx) (string, string, error) {
-		n := models.Clone(o)
+		n := models.Copy(o)
 		if !tx.Actor.May(n.Kind(), "create", "") {
 			if err := tx.Actor.Require(n.Kind(), "create", AuthKey(n)); err != nil {
 				return "", "", err
@@ -106,11 +106,7 @@ func (s *Service) Patch(ctx context.Context, kind, id string, p patch.Patch, for
 		if err != nil {
 			return "", "", err
 		}
-		raw, err := p.Apply(e.Raw)
-		if err != nil {
-			return "", "", patchError(e.Object, p, err)
-		}
-		o, err := decode(e, raw)
+		o, err := patched(e, p)
 		if err != nil {
 			return "", "", err
 		}
@@ -119,6 +115,58 @@ func (s *Service) Patch(ctx context.Context, kind, id string, p patch.Patch, for
 		}
 		return kind, o.Key(), tx.Update(o)
 	})
+}
+
+// patched is the object after a patch.
+func patched(e *Entry, p patch.Patch) (models.Object, error) {
+	if o, done, err := patchedPart(e, p); done {
+		return o, err
+	}
+	raw, err := p.Apply(e.Raw)
+	if err != nil {
+		return nil, patchError(e.Object, p, err)
+	}
+	return decode(e, raw)
+}
+
+// patchedPart is patched at the cost of the members that the patch names. It is not done when it
+// cannot tell, or when there is more to say than that a patch does not apply.
+func patchedPart(e *Entry, p patch.Patch) (o models.Object, done bool, err error) {
+	if _, ok := e.Object.(models.Hider); ok {
+		return nil, false, nil // a patch sees what the wire shows
+	}
+	paths := make([][]string, 0, 2*len(p))
+	for _, op := range p {
+		keys, err := patch.Split(op.Path)
+		if err != nil {
+			return nil, false, nil
+		}
+		paths = append(paths, keys)
+		if op.Op == "move" || op.Op == "copy" {
+			if keys, err = patch.Split(op.From); err != nil {
+				return nil, false, nil
+			}
+			paths = append(paths, keys)
+		}
+	}
+	part, ok := models.PartAt(e.Object.Kind(), paths...)
+	if !ok {
+		return nil, false, nil
+	}
+	doc, err := part.Marshal(e.Object)
+	if err != nil {
+		return nil, false, nil
+	}
+	if doc, err = p.Apply(doc); err != nil {
+		var failed *patch.FailedError
+		return nil, errors.As(err, &failed), patchError(e.Object, p, err)
+	}
+	o = models.Copy(e.Object)
+	if part.Set(o, doc) != nil {
+		return nil, false, nil
+	}
+	o.Normalize()
+	return o, o.Key() == e.Object.Key(), nil
 }
 
 // Delete removes an object and returns it as it was.
@@ -188,7 +236,7 @@ func (tx *Tx) mayChange(old *Entry, o models.Object) error {
 	if tx.mayUpdate(old.Object) == nil {
 		return nil
 	}
-	now, err := newEntry(o)
+	now, err := newEntry(o, old)
 	if err != nil {
 		return err
 	}

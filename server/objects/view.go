@@ -2,6 +2,7 @@ package objects
 
 import (
 	"iter"
+	"maps"
 	"strings"
 
 	"drp/models"
@@ -17,32 +18,65 @@ type Entry struct {
 	stored []byte // canonical JSON as the store keeps it; shares Raw where nothing is hidden
 }
 
-// Clone copies the object deeply, hidden fields included.
-func (e *Entry) Clone() models.Object {
-	if e.stored == nil { // staged, not sealed yet
-		return models.Clone(e.Object)
-	}
-	o, err := models.Unmarshal(e.Object.Kind(), e.stored)
-	if err != nil {
-		panic("objects: stored " + e.Object.Kind() + "/" + e.Object.Key() + ": " + err.Error())
-	}
-	return o
-}
+// Clone copies the object, hidden fields included. All of the copy may be changed but the params:
+// a map of them is shared, and another is put in its place.
+func (e *Entry) Clone() models.Object { return models.Copy(e.Object) }
 
-func newEntry(o models.Object) (*Entry, error) {
-	stored, err := models.Marshal(o)
+// newEntry is the entry of an object that takes the place of old (nil: of none). What the two have
+// in common is not encoded again.
+func newEntry(o models.Object, old *Entry) (*Entry, error) {
+	stored, err := encode(o, old)
 	if err != nil {
 		return nil, err
 	}
 	e := &Entry{Object: o, Raw: stored, stored: stored}
-	if _, ok := o.(models.Hider); ok {
-		shown := e.Clone().(models.Hider)
-		shown.Hide()
-		if e.Raw, err = models.Marshal(shown); err != nil {
-			return nil, err
+	return e, e.hide()
+}
+
+// encode is the canonical JSON of an object.
+func encode(o models.Object, old *Entry) ([]byte, error) {
+	if old != nil {
+		part := models.Changed(old.Object, o)
+		if part.Empty() {
+			return old.stored, nil
+		}
+		if raw, err := part.Splice(old.stored, o); err == nil {
+			return raw, nil
 		}
 	}
-	return e, nil
+	raw, err := models.Marshal(o)
+	if err == nil {
+		models.Settle(o, raw)
+	}
+	return raw, err
+}
+
+// readEntry is the entry of an object as the store keeps it.
+func readEntry(kind string, raw []byte, rev uint64) (*Entry, error) {
+	if o, ok := models.Read(kind, raw); ok {
+		o.Normalize()
+		e := &Entry{Object: o, Raw: raw, Rev: rev, stored: raw}
+		return e, e.hide()
+	}
+	o, err := models.Unmarshal(kind, raw)
+	if err != nil {
+		return nil, err
+	}
+	e, err := newEntry(o, nil)
+	if err == nil {
+		e.Rev = rev
+	}
+	return e, err
+}
+
+// hide makes Raw what the wire shows.
+func (e *Entry) hide() (err error) {
+	if _, ok := e.Object.(models.Hider); ok {
+		shown := e.Clone().(models.Hider)
+		shown.Hide()
+		e.Raw, err = models.Marshal(shown)
+	}
+	return err
 }
 
 // Reader is a consistent state of all objects.
@@ -78,10 +112,12 @@ func All[T models.Object](r Reader) iter.Seq[T] {
 	}
 }
 
-// View is the state of all objects at one revision. It never changes.
+// View is the state of all objects at one revision. It never changes, but for the one that the
+// writer is at work on.
 type View struct {
 	Rev   uint64
 	kinds map[string]*table
+	own   map[string]bool // tables that no other view has; nil: none
 }
 
 // table is the objects of one kind: those of the store laid over those that come with the
@@ -94,34 +130,56 @@ type table struct {
 }
 
 func newView() *View {
-	v := &View{kinds: map[string]*table{}}
+	v := &View{kinds: map[string]*table{}, own: map[string]bool{}}
 	for _, k := range models.Kinds {
 		t := &table{unique: map[string]*btree.Map[string, string]{}, base: map[string]*Entry{}}
 		for _, u := range k.Unique {
 			t.unique[u] = &btree.Map[string, string]{}
 		}
-		v.kinds[k.Name] = t
+		v.kinds[k.Name], v.own[k.Name] = t, true
 	}
 	return v
 }
 
-// copy makes a view that can be moved forward; it costs the same however many objects there are.
-func (v *View) copy() *View {
-	c := &View{Rev: v.Rev, kinds: make(map[string]*table, len(v.kinds))}
-	for name, t := range v.kinds {
-		n := &table{byKey: *t.byKey.Copy(), unique: map[string]*btree.Map[string, string]{}, base: t.base, moved: t.moved}
-		for u, m := range t.unique {
-			n.unique[u] = m.Copy()
-		}
-		c.kinds[name] = n
+// next makes a view that can be moved forward; it costs the same however many objects there are.
+func (v *View) next() *View {
+	return &View{Rev: v.Rev, kinds: maps.Clone(v.kinds), own: map[string]bool{}}
+}
+
+// table is that of a kind for the writer to change.
+func (v *View) table(kind string) *table {
+	t := v.kinds[kind]
+	if v.own[kind] {
+		return t
 	}
-	return c
+	n := t.copy()
+	v.kinds[kind], v.own[kind] = n, true
+	return n
+}
+
+func (t *table) copy() *table {
+	n := &table{byKey: *t.byKey.Copy(), unique: make(map[string]*btree.Map[string, string], len(t.unique)), base: t.base, moved: t.moved}
+	for u, m := range t.unique {
+		n.unique[u] = m.Copy()
+	}
+	return n
+}
+
+// publish is the view as others may see it. The tables that were changed are copied once more:
+// their trees are marked as shared when the next view is made from them, and readers must not be
+// looking on then.
+func (v *View) publish(before *View) *View {
+	p := &View{Rev: v.Rev, kinds: maps.Clone(before.kinds)}
+	for kind := range v.own {
+		p.kinds[kind] = v.kinds[kind].copy()
+	}
+	return p
 }
 
 // put lays an entry into the view; a nil entry removes the object, and what the server brings
 // under that key shows again.
 func (v *View) put(kind, key string, e *Entry) {
-	t := v.kinds[kind]
+	t := v.table(kind)
 	t.moved++
 	if old, ok := t.byKey.Get(key); ok {
 		t.unindex(old)
