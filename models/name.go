@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -26,6 +27,7 @@ func (r nameRule) match(s string) bool {
 	n := 0
 	for i, c := range s {
 		switch {
+		case 'a' <= c && c <= 'z': // as most are
 		case unicode.IsLetter(c):
 		case unicode.IsDigit(c):
 			if i == 0 && !r.digitFirst {
@@ -65,7 +67,14 @@ func (p *problems) names(r nameRule, what string, values []string) {
 }
 
 func (p *problems) params(m Params) {
-	for _, k := range sortedKeys(m) {
+	var bad []string
+	for k := range m {
+		if !nameParam.match(k) {
+			bad = append(bad, k)
+		}
+	}
+	slices.Sort(bad)
+	for _, k := range bad {
 		p.name(nameParam, "Param Name", k)
 	}
 }

@@ -182,13 +182,25 @@ func (m *memberShape) compare(a, b reflect.Value) (same bool, keys []string) {
 		keys = differing(*a.Addr().Interface().(*map[string]string), *b.Addr().Interface().(*map[string]string), func(x, y string) bool { return x == y })
 		return len(keys) == 0, keys
 	case params:
-		if a.UnsafePointer() == b.UnsafePointer() {
-			return true, nil
-		}
-		keys = differing(*a.Addr().Interface().(*Params), *b.Addr().Interface().(*Params), sameBytes)
+		keys = changedParams(*a.Addr().Interface().(*Params), *b.Addr().Interface().(*Params))
 		return len(keys) == 0, keys
 	}
 	return reflect.DeepEqual(a.Interface(), b.Interface()), nil
+}
+
+// ChangedParams are the names of the params that new has and old has not, or not with the same
+// text; sorted.
+func ChangedParams(old, new Params) []string {
+	keys := changedParams(old, new)
+	return slices.DeleteFunc(keys, func(k string) bool { _, ok := new[k]; return !ok })
+}
+
+// changedParams is quick where both are the same map.
+func changedParams(a, b Params) []string {
+	if reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer() {
+		return nil
+	}
+	return differing(a, b, sameBytes)
 }
 
 // sameBytes is quick where both are the same memory, as the values that a change leaves alone are.
@@ -759,9 +771,19 @@ func unquote(raw []byte) (string, error) {
 	return s, err
 }
 
-// Copy copies an object; all of the copy may be changed in place but its params, which it shares:
-// a map of params is never changed, another is put in its place.
+// Copy copies an object deeply, but for the text of JSON values, which is never changed in place.
 func Copy[T Object](o T) T {
+	c := CopyButParams(o)
+	if h, ok := any(c).(ParamHolder); ok {
+		p := h.ParamMap()
+		*p = maps.Clone(*p)
+	}
+	return c
+}
+
+// CopyButParams is Copy, quicker by the map of params, which the copy shares: to change one of
+// them, put another map in its place.
+func CopyButParams[T Object](o T) T {
 	v := reflect.ValueOf(o).Elem()
 	c := reflect.New(v.Type())
 	c.Elem().Set(v)

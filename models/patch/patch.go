@@ -96,10 +96,12 @@ func decodeOp(n *node) (Op, error) {
 	if op.Path, err = n.pointer("path"); err != nil {
 		return Op{}, err
 	}
-	if from, err := n.pointer("from"); err == nil {
-		op.From = from
-	} else if verb.from {
-		return Op{}, err
+	if verb.from {
+		if op.From, err = n.pointer("from"); err != nil {
+			return Op{}, err
+		}
+	} else if from := n.child("from"); from != nil && len(from.raw) > len(`""`) {
+		op.From, _ = n.pointer("from") // kept where it is one, as other members without a use are not
 	}
 	if value := n.child("value"); value != nil {
 		op.Value = value.raw

@@ -286,6 +286,9 @@ func space(b []byte, i int) int {
 
 // unquote decodes a string that was read by text.
 func unquote(quoted []byte) string {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1])
+	}
 	var s string
 	if err := json.Unmarshal(quoted, &s); err != nil {
 		panic("patch: string was checked and does not decode: " + err.Error())

@@ -26,7 +26,9 @@ const (
 type Change struct {
 	Op  Op
 	Old models.Object // nil for a creation; never modify
-	New models.Object // nil for a deletion; a Rule may modify it
+	// New is nil for a deletion. A Rule may modify it, but shares the map of params with others:
+	// to change one, it puts another map in its place.
+	New models.Object
 	// Derived is true when a Rule asked for it rather than the caller.
 	Derived bool
 }

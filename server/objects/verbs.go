@@ -161,7 +161,7 @@ func patchedPart(e *Entry, p patch.Patch) (o models.Object, done bool, err error
 		var failed *patch.FailedError
 		return nil, errors.As(err, &failed), patchError(e.Object, p, err)
 	}
-	o = models.Copy(e.Object)
+	o = models.CopyButParams(e.Object)
 	if part.Set(o, doc) != nil {
 		return nil, false, nil
 	}

@@ -18,8 +18,7 @@ type Entry struct {
 	stored []byte // canonical JSON as the store keeps it; shares Raw where nothing is hidden
 }
 
-// Clone copies the object, hidden fields included. All of the copy may be changed but the params:
-// a map of them is shared, and another is put in its place.
+// Clone copies the object, hidden fields included.
 func (e *Entry) Clone() models.Object { return models.Copy(e.Object) }
 
 // newEntry is the entry of an object that takes the place of old (nil: of none). What the two have

@@ -3,8 +3,6 @@ package params
 import (
 	"bytes"
 	"fmt"
-	"maps"
-	"slices"
 
 	"drp/models"
 	"drp/server/objects"
@@ -36,10 +34,7 @@ func (c checker) values(tx *objects.Tx, ch *objects.Change) error {
 	}
 	is := *ch.New.(models.ParamHolder).ParamMap()
 	var bad []string
-	for _, key := range slices.Sorted(maps.Keys(is)) {
-		if old, ok := was[key]; ok && bytes.Equal(old, is[key]) {
-			continue
-		}
+	for _, key := range models.ChangedParams(was, is) {
 		if p, ok := objects.Get[*models.Param](tx, key); ok {
 			bad = append(bad, c.value(p, is[key])...)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"drp/models"
 	"drp/models/patch"
@@ -18,15 +19,69 @@ import (
 // document sees what is stored. A patch that does not apply is a Conflict.
 func Patch(ctx context.Context, s *objects.Service, kind, id string, p patch.Patch) (models.Params, error) {
 	return change(ctx, s, kind, id, func(tx *objects.Tx, h models.ParamHolder) (models.Params, error) {
-		doc, err := models.Marshal(*h.ParamMap())
+		stored := *h.ParamMap()
+		keys, some := touched(p)
+		if some {
+			stored = subset(stored, keys)
+		}
+		doc, err := models.Marshal(stored)
 		if err != nil {
 			return nil, err
 		}
-		if doc, err = apply(tx, p, doc, *h.ParamMap()); err != nil {
+		if doc, err = apply(tx, p, doc, stored); err != nil {
 			return nil, PatchError(h, err)
 		}
-		return decode(h, doc)
+		is, err := decode(h, doc)
+		if err == nil && some {
+			is = laidOver(*h.ParamMap(), keys, is)
+		}
+		return is, err
 	})
+}
+
+// touched are the params that a patch names. It is false when that may be all of them.
+func touched(p patch.Patch) (keys []string, some bool) {
+	for _, op := range p {
+		for _, ptr := range [...]string{op.Path, op.From} {
+			key, _ := split(ptr)
+			if ptr == "" && (op.Path == "" || op.Op == "move" || op.Op == "copy") || ptr != "" && key == "" {
+				return nil, false
+			}
+			if ptr != "" && !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+		if len(keys) > maxTouched {
+			return nil, false
+		}
+	}
+	return keys, true
+}
+
+// maxTouched is the number of params from which on a patch may as well be applied to all of them.
+const maxTouched = 64
+
+func subset(m models.Params, keys []string) models.Params {
+	some := make(models.Params, len(keys))
+	for _, k := range keys {
+		if v, ok := m[k]; ok {
+			some[k] = v
+		}
+	}
+	return some
+}
+
+// laidOver is a map in which the keys are as in another.
+func laidOver(m models.Params, keys []string, now models.Params) models.Params {
+	m = maps.Clone(m)
+	for _, k := range keys {
+		if v, ok := now[k]; ok {
+			m[k] = v
+		} else {
+			delete(m, k)
+		}
+	}
+	return m
 }
 
 // Replace stores a whole map of params in the place of another.
@@ -93,7 +148,7 @@ func change(ctx context.Context, s *objects.Service, kind, id string, edit func(
 		if h.Base().ReadOnly {
 			return models.Problem(models.Forbidden, h.Kind(), h.Key(), h.Key())
 		}
-		o := e.Clone().(models.ParamHolder)
+		o := models.CopyButParams(e.Object).(models.ParamHolder)
 		*o.ParamMap() = is
 		if err := tx.Save(o); err != nil {
 			return err
