@@ -181,32 +181,45 @@ func cutLine(b []byte) (line, rest []byte) {
 func (c *lean) chunks() ([]byte, error) {
 	c.joined = c.joined[:0]
 	for {
-		line, err := c.line()
+		part, err := c.chunk()
 		if err != nil {
 			return nil, err
 		}
-		digits, _, _ := bytes.Cut(line, []byte(";"))
-		n, err := strconv.ParseUint(string(bytes.TrimSpace(digits)), 16, 30)
-		if err != nil {
-			return nil, fmt.Errorf("malformed answer: chunk of size %.20q", line)
-		}
-		if n == 0 {
+		if len(part) == 0 {
 			break
 		}
-		part, err := c.bytes(int(n))
-		if err != nil {
-			return nil, err
-		}
 		c.joined = append(c.joined, part...)
-		if line, err = c.line(); err != nil || len(line) > 0 {
-			return nil, errors.Join(err, fmt.Errorf("malformed answer: %.20q after a chunk", line))
-		}
 	}
 	for {
 		if line, err := c.line(); err != nil || len(line) == 0 {
 			return c.joined, err
 		}
 	}
+}
+
+// chunk reads one chunk; that of length 0 is the last.
+func (c *lean) chunk() ([]byte, error) {
+	line, err := c.line()
+	if err != nil {
+		return nil, err
+	}
+	digits, _, _ := bytes.Cut(line, []byte(";"))
+	n, err := strconv.ParseUint(string(bytes.TrimSpace(digits)), 16, 30)
+	if err != nil {
+		return nil, fmt.Errorf("malformed answer: chunk of size %.20q", line)
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	part, err := c.bytes(int(n) + 2)
+	if err != nil {
+		return nil, err
+	}
+	part, end := part[:n], part[n:]
+	if string(end) != "\r\n" {
+		return nil, fmt.Errorf("malformed answer: %q after a chunk", end)
+	}
+	return part, nil
 }
 
 // line reads up to a line end, and returns what stands before it.

@@ -102,5 +102,5 @@ func (b *bench) reads() error {
 			}
 		}
 	}
-	return nil
+	return b.lists()
 }
