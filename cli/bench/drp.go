@@ -23,6 +23,8 @@ type drp struct {
 	addr    string
 	headers string // with the token, once logged in
 	conns   []*lean
+
+	hasContent bool // the workflows that machines go through are there
 }
 
 // The server's certificate is its own. Sessions are not resumed: each client is a new one.

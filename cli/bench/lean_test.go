@@ -144,8 +144,8 @@ func TestLeanRefusesAConnectionThatTheServerCloses(t *testing.T) {
 	}
 }
 
-// script answers one request with a text, byte by byte, and closes the connection.
-func script(t *testing.T, text string) *lean {
+// say answers one request with a text, byte by byte, and closes the connection.
+func say(t *testing.T, text string) *lean {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -183,7 +183,7 @@ func TestLeanReadsAnswersThatComeInBits(t *testing.T) {
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nhe\r\n3;name=value\r\nllo\r\n0\r\nTrailer: x\r\n\r\n",
 		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 \r\nContent-Length: 5\r\n\r\nhello",
 	} {
-		if a, err := script(t, text).do("GET", "/", "", nil); err != nil || a.status != 200 || string(a.body) != "hello" {
+		if a, err := say(t, text).do("GET", "/", "", nil); err != nil || a.status != 200 || string(a.body) != "hello" {
 			t.Errorf("%q: got %d %q, %v; want 200 hello", text, a.status, a.body, err)
 		}
 	}
@@ -197,7 +197,7 @@ func TestLeanTellsBrokenAnswers(t *testing.T) {
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
 	} {
-		if _, err := script(t, text).do("GET", "/", "", nil); !errors.Is(err, io.ErrUnexpectedEOF) {
+		if _, err := say(t, text).do("GET", "/", "", nil); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%q: got %v; want an unexpected end", text, err)
 		}
 	}
@@ -212,7 +212,7 @@ func TestLeanTellsBrokenAnswers(t *testing.T) {
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n0\r\n\r\n",
 	} {
-		if a, err := script(t, text).do("GET", "/", "", nil); err == nil || !strings.Contains(err.Error(), "malformed") {
+		if a, err := say(t, text).do("GET", "/", "", nil); err == nil || !strings.Contains(err.Error(), "malformed") {
 			t.Errorf("%q: got %d %q, %v; want a malformed answer", text, a.status, a.body, err)
 		}
 	}

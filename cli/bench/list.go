@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -18,10 +19,9 @@ const (
 func machineName(set string, i int) string { return fmt.Sprintf("%s-%06d.example.com", set, i) }
 func machineUUID(set, i int) string        { return fmt.Sprintf("%08x-0000-4000-8000-%012x", set, i) }
 
-// newMachine is a machine of about the size, once it is stored.
-func newMachine(set string, id, i, size int) map[string]any {
-	const bare = 900 // that of a machine without params
-	return map[string]any{"Name": machineName(set, i), "Uuid": machineUUID(id, i), "Params": filler(size - bare)}
+// newMachine is a machine with params of so many bytes.
+func newMachine(set string, id, i, params int) map[string]any {
+	return map[string]any{"Name": machineName(set, i), "Uuid": machineUUID(id, i), "Params": filler(params)}
 }
 
 // many does n things over several connections at once.
@@ -36,14 +36,18 @@ func many(conns []*lean, n int, work func(c *lean, i int) error) error {
 	})
 }
 
-// loadMachines creates machines in drp.
+// loadMachines creates n machines of about a size in drp.
 func (d *drp) loadMachines(set string, id, n, size int) error {
 	conns, err := d.clients(32)
 	if err != nil {
 		return err
 	}
-	return many(conns, n, func(c *lean, i int) error {
-		return call(c, "POST", api+"machines", newMachine(set, id, i, size), nil, 201)
+	var bare json.RawMessage
+	if err := call(conns[0], "POST", api+"machines", newMachine(set, id, 0, 0), &bare, 201); err != nil {
+		return err
+	}
+	return many(conns, n-1, func(c *lean, i int) error {
+		return call(c, "POST", api+"machines", newMachine(set, id, i+1, size-len(bare)), nil, 201)
 	})
 }
 

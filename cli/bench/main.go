@@ -45,9 +45,10 @@ type bench struct {
 	etcd *etcd       // nil: not asked for
 	pb   *pocketbase // nil: not asked for
 
-	sets    map[string]*sets // that were made, by name
-	results []result
-	headed  bool // the head of the table that was printed last is still good
+	made         map[string]*sets // objects, by the name of their set
+	results      []result
+	footprintsOf []footprint
+	headed       bool // the head of the table that was printed last is still good
 }
 
 type options struct {
@@ -71,6 +72,9 @@ var groups = []struct {
 	{"c", "leader election: a thousand clients set one param at once, one wins, the others are told who", (*bench).elections},
 	{"d", "wake-up: from the sending of a change until those who wait for it know", (*bench).wakeUps},
 	{"e", "events: from the sending of a change until all subscribers have it", (*bench).fanOut},
+	{"f", "rendering: the actions of a job, over the API", (*bench).renders},
+	{"g", "machine sets: create a machine with a workflow of 4 tasks; its runner claims, renders, logs and ends each", (*bench).sets},
+	{"h", "footprint of drp-server: filled with machines, and started again on them", (*bench).footprints},
 }
 
 func parse(args []string, errOut io.Writer) (options, error) {
@@ -82,9 +86,9 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	f.StringVar(&o.bin, "bin", "", "folder of drp-server and the peers (default: that of this program)")
 	f.StringVar(&o.home, "dir", "", "folder for the data, on the disk to measure (default: that of this program)")
 	f.StringVar(&o.json, "json", "", "file that gets the figures of every round")
-	f.BoolVar(&o.quick, "quick", false, "short rounds, and no 100,000 machines: under two minutes")
+	f.BoolVar(&o.quick, "quick", false, "short rounds, fewer rows and no 100,000 machines: under two minutes")
 	f.IntVar(&o.rounds, "rounds", 0, "rounds of each row (default 5; 3 when quick)")
-	f.DurationVar(&o.length, "length", 0, "of a round (default 2s; 400ms when quick)")
+	f.DurationVar(&o.length, "length", 0, "of a round (default 1.5s; 250ms when quick)")
 	f.Usage = func() {
 		fmt.Fprint(errOut, "usage: drp-bench [flags]\n\nMeasures drp-server beside etcd and PocketBase on this machine, and prints a table.\n\ngroups:\n")
 		for _, g := range groups {
@@ -104,7 +108,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 		o.rounds = map[bool]int{false: 5, true: 3}[o.quick]
 	}
 	if o.length == 0 {
-		o.length = map[bool]time.Duration{false: 2 * time.Second, true: 400 * time.Millisecond}[o.quick]
+		o.length = map[bool]time.Duration{false: 1500 * time.Millisecond, true: 250 * time.Millisecond}[o.quick]
 	}
 	if o.rounds < 1 || o.length <= 0 {
 		return o, errors.New("--rounds and --length must be above 0")
@@ -240,7 +244,7 @@ func (b *bench) progress(format string, args ...any) {
 func (b *bench) save() error {
 	raw, err := json.MarshalIndent(map[string]any{
 		"machine": map[string]any{"os": runtime.GOOS, "arch": runtime.GOARCH, "cores": runtime.NumCPU()},
-		"results": b.results,
+		"results": b.results, "footprints": b.footprintsOf,
 	}, "", " ")
 	if err != nil {
 		return err
