@@ -66,6 +66,7 @@ type Auth struct {
 	pepper []byte        // keys the cache of logins; of this process only
 	decoy  []byte        // the hash of no password
 	logins *cache[struct{}]
+	counts counts
 
 	mu          sync.Mutex // guards the answer of DefaultPasswordInUse
 	bootHash    string

@@ -18,6 +18,12 @@ const loginTTL = time.Minute
 // there and one who may not log in fail alike: Unauthorized, after the same work. Few
 // passwords are checked at a time; who waits gives up with ctx, which is Busy.
 func (a *Auth) Password(ctx context.Context, user, password string) (Principal, error) {
+	who, err := a.password(ctx, user, password)
+	a.counts.login(err)
+	return who, err
+}
+
+func (a *Auth) password(ctx context.Context, user, password string) (Principal, error) {
 	u, ok := a.src.User(user)
 	if !ok {
 		u = &models.User{}

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,7 +51,7 @@ func (v *verdict) holds(k *keys) bool {
 func (a *Auth) Token(token string) (Principal, error) {
 	token = strings.TrimSpace(token)
 	if len(token) > maxToken {
-		return Principal{}, invalid("No valid key specified")
+		return Principal{}, a.refuse(jwt.ErrTokenMalformed)
 	}
 	k, err := a.current()
 	if err != nil {
@@ -64,7 +63,7 @@ func (a *Auth) Token(token string) (Principal, error) {
 	}
 	v, err := a.judge(k, token)
 	if err != nil {
-		return Principal{}, refusal(err)
+		return Principal{}, a.refuse(err)
 	}
 	a.tokens.put(id, v, v.principal.Expires, a.now())
 	return v.principal, nil
@@ -85,20 +84,9 @@ func (a *Auth) judge(k *keys, token string) (*verdict, error) {
 	return &verdict{principal: who, keys: k, checks: checks}, nil
 }
 
-// refusal words why a token is not valid. Only who holds a genuine one learns more than that.
+// refusal words why a token is not valid.
 func refusal(err error) error {
-	switch {
-	case errors.Is(err, errRevoked):
-		return invalid("revoked")
-	case errors.Is(err, jwt.ErrTokenExpired):
-		return invalid("expired")
-	case errors.Is(err, jwt.ErrTokenNotValidYet):
-		return invalid("not valid yet")
-	}
-	return invalid("No valid key specified")
-}
-
-func invalid(why string) error {
+	why := refusals[refusalOf(err)].why
 	return models.Problem(models.Forbidden, "", "", "Invalid token: "+why).Typed("system")
 }
 

@@ -36,6 +36,7 @@ type Replay func(ctx context.Context, from, to uint64) iter.Seq2[*Message, error
 // Hub hands events to subscribers.
 type Hub struct {
 	replay Replay
+	counts counts
 
 	mu   sync.RWMutex
 	rev  uint64
@@ -51,6 +52,7 @@ func New(replay Replay) *Hub { return &Hub{replay: replay, subs: map[*Sub]bool{}
 func (h *Hub) Publish(list ...*Message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.counts.published.Add(uint64(len(list)))
 	for _, m := range list {
 		h.rev = max(h.rev, m.Event.Rev)
 		for s := range h.subs {
@@ -133,6 +135,9 @@ func (s *Sub) Leave() {
 func (s *Sub) cut(reason string) {
 	s.once.Do(func() {
 		s.reason = reason
+		if reason == tooSlow {
+			s.hub.counts.cutOff.Add(1)
+		}
 		close(s.gone)
 	})
 }
@@ -147,10 +152,14 @@ func (s *Sub) offer(m *Message) {
 func (s *Sub) push(it item) {
 	select {
 	case s.queue <- it:
+		s.hub.counts.queued.Add(1)
 	default:
-		s.cut("too slow")
+		s.hub.counts.dropped.Add(1)
+		s.cut(tooSlow)
 	}
 }
+
+const tooSlow = "too slow"
 
 func (s *Sub) wants(m *Message) bool {
 	s.mu.RLock()

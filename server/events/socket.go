@@ -129,7 +129,7 @@ func (s *Sub) write(ctx context.Context, conn *websocket.Conn, expires time.Time
 }
 
 func (s *Sub) farewell() string {
-	if s.reason == "too slow" {
+	if s.reason == tooSlow {
 		return fmt.Sprintf("too slow: more than %d events behind; resume with ?rev=%d", queueLength, s.sent)
 	}
 	return s.reason

@@ -39,6 +39,10 @@ type Config struct {
 	// came in on.
 	Address string
 
+	// Observe, if set, is called before what a task needs is rendered; what it returns is called
+	// with the outcome.
+	Observe func(ctx context.Context, task string) (rendered func(error))
+
 	Limits Limits
 }
 
@@ -64,9 +68,13 @@ func New(cfg Config) *Renderer {
 //
 // What a template does wrong is Invalid, with the place as the first message; when ctx ends
 // before it is rendered the error is Busy, and says nothing of the template.
-func (r *Renderer) Job(ctx context.Context, view objects.Reader, job *models.Job, os, addr string) ([]models.JobAction, error) {
+func (r *Renderer) Job(ctx context.Context, view objects.Reader, job *models.Job, os, addr string) (actions []models.JobAction, err error) {
 	if verb, _ := models.SplitEntry(job.Task); verb != "" {
 		return []models.JobAction{}, nil
+	}
+	if r.cfg.Observe != nil {
+		rendered := r.cfg.Observe(ctx, job.Task)
+		defer func() { rendered(err) }()
 	}
 	task, ok := objects.Get[*models.Task](view, job.Task)
 	if !ok {
