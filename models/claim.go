@@ -112,7 +112,7 @@ var extraActions = map[string][]string{
 	"info":        {"get"},
 	"objects":     {"list"},
 	"metrics":     {"get"},
-	"system":      {"upgrade", "replicate", "active", "passive"},
+	"system":      {"upgrade", "replicate", "active", "passive", "debug"},
 }
 
 // otherScopes are the prefixes that claims may name beside the kinds of this server: what the

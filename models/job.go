@@ -41,10 +41,10 @@ const (
 // Final tells whether the job has ended for good.
 func (s State) Final() bool { return s == Finished || s == Failed }
 
-var (
-	states     = []State{Created, Running, Incomplete, Finished, Failed}
-	exitStates = []string{"", "complete", "failed", "reboot", "poweroff", "stop"}
-)
+// States is every state of a job.
+var States = []State{Created, Running, Incomplete, Finished, Failed}
+
+var exitStates = []string{"", "complete", "failed", "reboot", "poweroff", "stop"}
 
 func (*Job) Kind() string  { return "jobs" }
 func (j *Job) Key() string { return j.Uuid }
@@ -61,7 +61,7 @@ func (j *Job) Validate() []string {
 	if !IsUUID(j.Uuid) {
 		p.addf("Invalid UUID: %s", j.Uuid)
 	}
-	if !contains(states, j.State) {
+	if !contains(States, j.State) {
 		p.addf("Invalid State `%s`", j.State)
 	}
 	if !contains(exitStates, j.ExitState) {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"drp/models"
@@ -39,6 +40,14 @@ type API struct {
 	Info    func(local net.Addr) models.Info
 	Now     func() time.Time
 	Log     *slog.Logger
+
+	Meter       Meter
+	Metrics     http.Handler // what Meter and others have counted
+	MetricsOpen bool         // to everybody, not only to those whose token allows it
+	// Ready tells why the server cannot do its work, if so, in words for everybody.
+	Ready func(context.Context) []string
+
+	profiling sync.Mutex // held while a profile is taken over some time
 }
 
 // request is one request whose sender is known.

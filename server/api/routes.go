@@ -26,7 +26,8 @@ func (a *API) Router() *gin.Engine {
 	g.ContextWithFallback = false
 	g.RedirectTrailingSlash = false
 	g.HandleMethodNotAllowed = false
-	g.Use(a.logged)
+	gauges := map[routeKey]gauge{}
+	g.Use(a.measured(gauges), a.logged)
 	g.NoRoute(func(c *gin.Context) {
 		a.fail(c, models.Problem(models.NotFound, "", c.Request.URL.Path, "No route"))
 	})
@@ -109,5 +110,13 @@ func (a *API) Router() *gin.Engine {
 	v3.GET("/indexes/:type/*key", a.open(wide(a.index)))
 	v3.POST("/events", a.open(a.postEvent))
 	v3.GET("/ws", a.socket)
+
+	g.GET("/healthz", a.public(a.healthz))
+	g.HEAD("/healthz", a.public(a.healthz))
+	g.GET("/readyz", a.public(a.readyz))
+	g.HEAD("/readyz", a.public(a.readyz))
+	g.GET("/metrics", a.showMetrics())
+	g.GET("/debug/pprof/*key", a.open(wide(a.profile)))
+	a.gauges(g.Routes(), gauges)
 	return g
 }

@@ -22,12 +22,14 @@ import (
 	"drp/server/content"
 	"drp/server/events"
 	"drp/server/joblog"
+	"drp/server/metrics"
 	"drp/server/objects"
 	"drp/server/params"
 	"drp/server/prefs"
 	"drp/server/render"
 	"drp/server/store"
 	"drp/server/store/sqlite"
+	"drp/server/traces"
 	"drp/server/workflow"
 )
 
@@ -47,6 +49,10 @@ type App struct {
 	jobs    *workflow.Jobs
 	api     *api.API
 	cert    *auth.KeyPair
+	ready   readiness
+	metrics *metrics.Metrics
+	traces  *traces.Traces // nil: nobody wants any
+	after   func(time.Duration) <-chan time.Time
 
 	servers   []*http.Server
 	listeners []net.Listener
@@ -57,8 +63,19 @@ type App struct {
 }
 
 // New opens the data, starts the rooms and listens. The server answers from Run on.
-func New(ctx context.Context, cfg Config) (_ *App, err error) {
-	a := &App{cfg: cfg}
+func New(ctx context.Context, cfg Config) (*App, error) { return open(ctx, cfg, openSQLite) }
+
+func openSQLite(ctx context.Context, path string) (store.Engine, error) {
+	e, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return nil, err // and no engine, rather than a nil one
+	}
+	return e, nil
+}
+
+// open is New on an engine of the caller's choice.
+func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, path string) (store.Engine, error)) (_ *App, err error) {
+	a := &App{cfg: cfg, after: time.After, ready: readiness{now: time.Now}}
 	a.log, a.level = logger(cfg)
 	defer func() {
 		if err != nil {
@@ -68,7 +85,7 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if err := os.MkdirAll(cfg.BaseRoot, 0o700); err != nil {
 		return nil, fmt.Errorf("--base-root: %w", err)
 	}
-	engine, err := sqlite.Open(ctx, filepath.Join(cfg.BaseRoot, "drp.db"))
+	engine, err := engineAt(ctx, filepath.Join(cfg.BaseRoot, "drp.db"))
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +111,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	packs := content.New(a.objects, Features, Version, core)
 	a.hub = events.New(a.replay)
 	a.objects.Follow(a.publish)
+	if err := a.observe(ctx, engine); err != nil {
+		return nil, err
+	}
 	if err := a.objects.Start(ctx); err != nil {
 		return nil, err
 	}
@@ -109,21 +129,24 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	renderer := render.New(render.Config{
 		Tokens: tokens{a.auth}, Info: func() models.Info { return a.info(nil) },
 		APIPort: a.ports.api, FilePort: a.ports.static, SecureFilePort: a.ports.secure, Address: cfg.StaticIP,
+		Observe: a.rendering,
 	})
 	a.api = &api.API{
 		Objects: a.objects, Auth: a.auth, Prefs: preferences, Jobs: a.jobs, Logs: logs, Render: renderer,
 		Content: packs, Events: a.hub, Info: a.info, Now: time.Now, Log: a.log,
+		Meter: a.metrics.Route, Metrics: a.metrics.Handler(), MetricsOpen: cfg.MetricsOpen, Ready: a.ready.reasons,
 	}
 	return a, nil
 }
 
-// Run serves until ctx ends, then lets requests under way finish, and closes.
+// Run serves until ctx ends. Then it says that it is not ready, serves on for the drain delay,
+// lets requests under way finish, and closes.
 func (a *App) Run(ctx context.Context) error {
-	work, stop := context.WithCancel(ctx)
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop
 	a.working.Go(func() { a.jobs.Run(work) })
 	failed := make(chan error, len(a.servers))
-	a.servers[0].Handler = a.api.Handler()
+	a.servers[0].Handler = a.handler()
 	for i, s := range a.servers {
 		a.working.Go(func() {
 			if err := s.Serve(a.listeners[i]); !errors.Is(err, http.ErrServerClosed) {
@@ -135,7 +158,12 @@ func (a *App) Run(ctx context.Context) error {
 	var err error
 	select {
 	case <-ctx.Done():
-		a.log.Info("stopping: requests under way are finished")
+		a.ready.stopping.Store(true)
+		a.log.Info("stopping: requests under way are finished", "drain-delay", a.cfg.DrainDelay)
+		select {
+		case <-a.after(a.cfg.DrainDelay):
+		case err = <-failed:
+		}
 	case err = <-failed:
 	}
 	a.Close()
@@ -147,6 +175,7 @@ const drain = 10 * time.Second
 
 // Close ends the server. It may be called more than once.
 func (a *App) Close() {
+	a.ready.stopping.Store(true)
 	if a.hub != nil {
 		a.hub.Close()
 		a.hub = nil
@@ -167,6 +196,11 @@ func (a *App) Close() {
 		a.stop()
 	}
 	a.working.Wait()
+	if a.traces != nil {
+		if err := a.traces.Close(); err != nil {
+			a.log.Warn("closing the traces", "error", err)
+		}
+	}
 	if a.objects != nil {
 		a.objects.Close()
 		a.objects = nil

@@ -3,8 +3,11 @@ package app
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/env/v2"
@@ -29,6 +32,9 @@ type Config struct {
 	Password         string // of the first user, at the first start; "": the default one
 	LogLevel         string
 	LogFormat        string // text or json
+	MetricsOpen      bool   // /metrics without a token
+	OTLPEndpoint     string // collector of traces; "": the one OTEL_* variables name, or none
+	DrainDelay       time.Duration
 	File             string // configuration file
 }
 
@@ -62,7 +68,12 @@ func Flags() []group {
 	self.String("drp-id", "", "name of this server (default: from the lowest hardware address)")
 	self.String("log-level", "info", "debug, info, warn or error")
 	self.String("log-format", "text", "text or json")
-	return []group{{"Data", data}, {"Network", net}, {"Security", sec}, {"Server", self}}
+
+	watch := pflag.NewFlagSet("Monitoring", pflag.ContinueOnError)
+	watch.Bool("metrics-open", false, "let everybody read /metrics, not only tokens with the claim metrics get")
+	watch.String("otlp-endpoint", "", "URL of an OpenTelemetry collector that takes traces over HTTP, such as http://127.0.0.1:4318\n(default: OTEL_EXPORTER_OTLP_ENDPOINT; without either there are no traces)")
+	watch.Duration("drain-delay", 0, "how long to serve on after the signal to stop, while /readyz says no, such as 10s")
+	return []group{{"Data", data}, {"Network", net}, {"Security", sec}, {"Server", self}, {"Monitoring", watch}}
 }
 
 // Usage is the options under their headings.
@@ -128,6 +139,7 @@ func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 		StaticIP: k.String("static-ip"), TLSCert: k.String("tls-cert"), TLSKey: k.String("tls-key"),
 		ID: k.String("drp-id"), Password: k.String("password"), LogLevel: k.String("log-level"),
 		LogFormat: k.String("log-format"), File: path,
+		MetricsOpen: k.Bool("metrics-open"), OTLPEndpoint: k.String("otlp-endpoint"), DrainDelay: k.Duration("drain-delay"),
 	}
 	return c, c.check(k)
 }
@@ -151,6 +163,15 @@ func (c *Config) check(k *koanf.Koanf) error {
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return fmt.Errorf("--log-format must be text or json, not %q", c.LogFormat)
+	}
+	if _, err := strconv.ParseBool(k.String("metrics-open")); err != nil {
+		return fmt.Errorf("--metrics-open must be true or false, not %q", k.String("metrics-open"))
+	}
+	if d, err := time.ParseDuration(k.String("drain-delay")); err != nil || d < 0 {
+		return fmt.Errorf("--drain-delay must be a time such as 10s, not %q", k.String("drain-delay"))
+	}
+	if u, err := url.Parse(c.OTLPEndpoint); c.OTLPEndpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return fmt.Errorf("--otlp-endpoint must be a URL such as http://127.0.0.1:4318, not %q", c.OTLPEndpoint)
 	}
 	if c.BaseRoot == "" {
 		return fmt.Errorf("--base-root must name a folder")

@@ -39,6 +39,7 @@ func TestEveryFlagHasHelpAndReachesTheConfiguration(t *testing.T) {
 	for name, value := range map[string]string{
 		"base-root": "/x", "api-port": "1", "static-port": "2", "static-secure-port": "3", "listen": "127.0.0.2", "static-ip": "127.0.0.3",
 		"drp-id": "me", "password": "p", "log-level": "debug", "log-format": "json",
+		"metrics-open": "true", "otlp-endpoint": "http://127.0.0.1:4318", "drain-delay": "3s",
 	} {
 		if !strings.Contains(usage, "--"+name) {
 			t.Errorf("--%s is missing from the help", name)
@@ -63,14 +64,17 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, c := range map[string]struct{ args, env []string }{
-		"--api-port":    {[]string{"--api-port", "70000"}, nil},
-		"--static-port": {nil, []string{"RS_STATIC_PORT=many"}},
-		"--listen":      {[]string{"--listen", "everywhere"}, nil},
-		"--tls-key":     {[]string{"--tls-cert", "x"}, nil},
-		"--log-level":   {[]string{"--log-level", "loud"}, nil},
-		"--log-format":  {[]string{"--log-format", "xml"}, nil},
-		"api-prot":      {[]string{"--config", bad}, nil},
-		"missing.yaml":  {[]string{"--config", "/nowhere/missing.yaml"}, nil},
+		"--api-port":      {[]string{"--api-port", "70000"}, nil},
+		"--static-port":   {nil, []string{"RS_STATIC_PORT=many"}},
+		"--listen":        {[]string{"--listen", "everywhere"}, nil},
+		"--tls-key":       {[]string{"--tls-cert", "x"}, nil},
+		"--log-level":     {[]string{"--log-level", "loud"}, nil},
+		"--log-format":    {[]string{"--log-format", "xml"}, nil},
+		"--metrics-open":  {nil, []string{"RS_METRICS_OPEN=perhaps"}},
+		"--otlp-endpoint": {[]string{"--otlp-endpoint", "127.0.0.1:4318"}, nil},
+		"--drain-delay":   {nil, []string{"RS_DRAIN_DELAY=soon"}},
+		"api-prot":        {[]string{"--config", bad}, nil},
+		"missing.yaml":    {[]string{"--config", "/nowhere/missing.yaml"}, nil},
 	} {
 		if _, err := load(t, c.args, c.env); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v %v: got %v, want an error that names %s", c.args, c.env, err, want)

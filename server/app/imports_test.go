@@ -31,6 +31,8 @@ var allowed = []room{
 	{"server/auth", []string{"models"}, nil},
 	{"server/events", []string{"models"}, nil},
 	{"server/joblog", []string{"models"}, nil},
+	{"server/metrics", []string{"models", "server/objects"}, nil},
+	{"server/traces", []string{"models", "server/objects"}, nil},
 	{"server/prefs", []string{"models", "server/objects"}, nil},
 	{"server/params", []string{"models", "models/patch", "server/objects"}, nil},
 	{"server/render", []string{"models", "server/objects", "server/params"}, nil},
@@ -57,6 +59,11 @@ var only = map[string]string{
 	"github.com/golang-jwt/jwt/v5":             "drp/server/auth",
 	"github.com/Masterminds/sprig/v3":          "drp/server/render",
 	"github.com/santhosh-tekuri/jsonschema/v6": "drp/server/params",
+
+	"github.com/prometheus/client_golang/prometheus":                  "drp/server/metrics",
+	"go.opentelemetry.io/otel/trace":                                  "drp/server/traces",
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp":   "drp/server/traces",
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp": "drp/server/traces",
 }
 
 type pkg struct {

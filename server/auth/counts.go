@@ -22,7 +22,7 @@ var refusals = [...]struct {
 	{jwt.ErrTokenNotValidYet, "not_valid_yet", "not valid yet"},
 	{jwt.ErrTokenSignatureInvalid, "signature", "No valid key specified"},
 	{jwt.ErrTokenMalformed, "malformed", "No valid key specified"},
-	{nil, "other", "No valid key specified"},
+	{nil, "invalid", "No valid key specified"},
 }
 
 // refusalOf is the row of refusals for an error.

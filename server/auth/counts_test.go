@@ -29,7 +29,7 @@ func TestEveryRefusalIsCountedUnderItsReason(t *testing.T) {
 		"not_valid_yet": sign(payload{RegisteredClaims: jwt.RegisteredClaims{ExpiresAt: later, NotBefore: soon}}),
 		"signature":     must(t)(open(newWorld()).UnknownToken(0)),
 		"malformed":     "nonsense",
-		"other":         sign(payload{}), // without an end
+		"invalid":       sign(payload{}), // without an end
 	}
 	if len(tokens) != len(refusals) {
 		t.Fatalf("%d sorts of bad tokens, want one for each of the %d reasons", len(tokens), len(refusals))

@@ -20,7 +20,7 @@ const roleEnv = "DRP_TEST_SQLITE_ROLE"
 
 func TestMain(m *testing.M) {
 	play, ok := map[string]func(path string) error{
-		"holder": holder, "writer": writeUntilKilled, "starving": starve, "stranger": visit,
+		"holder": holder, "writer": writeUntilKilled, "starving": starve, "stranger": visit, "probing": probing,
 	}[os.Getenv(roleEnv)]
 	if !ok {
 		os.Exit(m.Run())
