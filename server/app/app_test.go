@@ -574,8 +574,9 @@ func TestStoppingDoesNotWaitForThoseWhoWait(t *testing.T) {
 	a, admin, stop := start(t, config(t))
 	admin.must("POST", "/profiles", `{"Name":"pp"}`, nil)
 	etag := admin.do("GET", "/profiles/pp", nil).header.Get("ETag")
-	polled := make(chan answer)
+	polled := make(chan answer, 1)
 	go func() {
+		defer close(polled)
 		polled <- admin.do("GET", "/profiles/pp", nil, "If-None-Match", etag, "Prefer", "wait=10m")
 	}()
 	c, _, err := websocket.Dial(t.Context(), "wss"+strings.TrimPrefix(admin.url, "https")+"/api/v3/ws?token="+admin.token,
