@@ -66,7 +66,7 @@ type App struct {
 func New(ctx context.Context, cfg Config) (*App, error) { return open(ctx, cfg, openSQLite) }
 
 func openSQLite(ctx context.Context, path string) (store.Engine, error) {
-	e, err := sqlite.Open(ctx, path)
+	e, err := sqlite.Open(ctx, path, objects.Advance)
 	if err != nil {
 		return nil, err // and no engine, rather than a nil one
 	}

@@ -33,7 +33,7 @@ type server struct {
 
 func start(t *testing.T, dir string) *server {
 	t.Helper()
-	engine, err := sqlite.Open(t.Context(), filepath.Join(dir, "drp.db"))
+	engine, err := sqlite.Open(t.Context(), filepath.Join(dir, "drp.db"), objects.Advance)
 	if err != nil {
 		t.Fatal(err)
 	}

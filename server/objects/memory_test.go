@@ -1,8 +1,10 @@
 package objects
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"slices"
@@ -79,6 +81,13 @@ func (m *memory) Commit(_ context.Context, batch []store.Change) error {
 		for _, w := range c.Writes {
 			if current(w.Key) != w.Prev {
 				return &store.ConflictError{Key: w.Key, Want: w.Prev, Have: current(w.Key)}
+			}
+			was := m.records[w.Key].Raw
+			if r, ok := next[w.Key]; ok {
+				was = r.Raw
+			}
+			if is, err := Advance(w.Kind, was, [][]byte{w.Patch}); err != nil || !bytes.Equal(is, w.Raw) {
+				return fmt.Errorf("the patch %s of %s leads to %s, %v, not to %s", w.Patch, was, is, err, w.Raw)
 			}
 			r := store.Record{Key: w.Key, Rev: c.Rev, Raw: w.Raw}
 			if w.Raw == nil {

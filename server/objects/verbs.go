@@ -135,22 +135,8 @@ func patchedPart(e *Entry, p patch.Patch) (o models.Object, done bool, err error
 	if _, ok := e.Object.(models.Hider); ok {
 		return nil, false, nil // a patch sees what the wire shows
 	}
-	paths := make([][]string, 0, 2*len(p))
-	for _, op := range p {
-		keys, err := patch.Split(op.Path)
-		if err != nil {
-			return nil, false, nil
-		}
-		paths = append(paths, keys)
-		if op.Op == "move" || op.Op == "copy" {
-			if keys, err = patch.Split(op.From); err != nil {
-				return nil, false, nil
-			}
-			paths = append(paths, keys)
-		}
-	}
-	part, ok := models.PartAt(e.Object.Kind(), paths...)
-	if !ok {
+	part, ok, err := partOf(e.Object.Kind(), p)
+	if !ok || err != nil {
 		return nil, false, nil
 	}
 	doc, err := part.Marshal(e.Object)

@@ -22,7 +22,7 @@ var ctx = objects.WithActor(context.Background(), objects.System)
 
 func service(t *testing.T, base ...models.Object) *objects.Service {
 	t.Helper()
-	engine, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "drp.db"))
+	engine, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "drp.db"), objects.Advance)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 
 func service(t *testing.T) (*Service, context.Context) {
 	t.Helper()
-	engine, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "drp.db"))
+	engine, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "drp.db"), objects.Advance)
 	if err != nil {
 		t.Fatal(err)
 	}

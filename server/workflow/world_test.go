@@ -100,7 +100,7 @@ func newWorld(t testing.TB) *world {
 // storedWorld starts a world on a file, and returns what ends it.
 func storedWorld(t testing.TB, path string) (*world, func()) {
 	t.Helper()
-	engine, err := sqlite.Open(t.Context(), path)
+	engine, err := sqlite.Open(t.Context(), path, objects.Advance)
 	if err != nil {
 		t.Fatal(err)
 	}

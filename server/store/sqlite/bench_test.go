@@ -30,7 +30,7 @@ func benchmarkCommit(b *testing.B, size, batch int) {
 	next := func(i int) store.Change {
 		rev++
 		c := save(rev, fmt.Sprintf("machine-%04d", i), prev[i], raw)
-		c.Writes[0].Patch, prev[i] = patch, rev
+		c.Writes[0].Patch, prev[i] = patch, rev // what advance would make of it is not asked
 		return c
 	}
 	var fill []store.Change

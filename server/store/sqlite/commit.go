@@ -52,7 +52,12 @@ const compactStep = 256
 // is forgotten at once; the space is freed in steps, and commits go on between them. When it is
 // interrupted the next Compact frees the rest.
 func (e *Engine) Compact(ctx context.Context, rev uint64) error {
-	if _, err := e.exec(ctx, `UPDATE retention SET compacted = max(compacted, ?)`, min(rev, e.newest.Load())); err != nil {
+	// No record may need what is forgotten.
+	err := e.levelled(ctx, func() error {
+		_, err := e.writer.conn.ExecContext(context.WithoutCancel(ctx), `UPDATE retention SET compacted = max(compacted, ?)`, min(rev, e.newest.Load()))
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("compact %s: %w", e.path, err)
 	}
 	for {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"drp/server/store"
+	"drp/server/store/storetest"
 )
 
 const (
@@ -30,13 +31,15 @@ func crashChange(rev uint64) store.Change {
 	for i := range crashRecords {
 		c.Writes = append(c.Writes, store.Write{
 			Key: key(strconv.Itoa(i)), Prev: rev - 1, Action: "save",
-			Raw: append([]byte(strconv.FormatUint(rev, 10)+" "), pad...), Patch: []byte(strconv.FormatUint(rev, 10)),
+			Raw: append([]byte(strconv.FormatUint(rev, 10)+" "), pad...),
 		})
 	}
-	c.Writes = append(c.Writes, store.Write{Key: key(fmt.Sprint("new ", rev)), Action: "create", Raw: pad[:0:0], Patch: []byte("+")})
-	c.Writes[crashRecords].Raw = []byte("new")
+	c.Writes = append(c.Writes, store.Write{Key: key(fmt.Sprint("new ", rev)), Action: "create", Raw: []byte("new")})
 	if rev > 1 {
-		c.Writes = append(c.Writes, store.Write{Key: key(fmt.Sprint("new ", rev-1)), Prev: rev - 1, Action: "delete", Patch: []byte("-")})
+		c.Writes = append(c.Writes, store.Write{Key: key(fmt.Sprint("new ", rev-1)), Prev: rev - 1, Action: "delete"})
+	}
+	for i := range c.Writes {
+		c.Writes[i].Patch = storetest.Patch(strconv.FormatUint(rev, 10), c.Writes[i].Raw)
 	}
 	return c
 }
@@ -45,7 +48,7 @@ func crashChange(rev uint64) store.Change {
 // acknowledged.
 func writeUntilKilled(path string) error {
 	ctx := context.Background()
-	e, err := Open(ctx, path)
+	e, err := Open(ctx, path, storetest.Advance)
 	if err != nil {
 		return err
 	}
@@ -188,7 +191,7 @@ func sound(e *Engine) error {
 
 // holder opens the database, says so, and holds it until its input ends.
 func holder(path string) error {
-	e, err := Open(context.Background(), path)
+	e, err := Open(context.Background(), path, storetest.Advance)
 	if err != nil {
 		return err
 	}
@@ -225,7 +228,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 			t.Fatalf("%s: the holder says %q, want open", name, got)
 		}
 		for _, p := range []string{path, link} {
-			if _, err := Open(t.Context(), p); !errors.Is(err, store.ErrLocked) {
+			if _, err := Open(t.Context(), p, storetest.Advance); !errors.Is(err, store.ErrLocked) {
 				t.Fatalf("%s: open %s meanwhile: got %v, want %v", name, p, err, store.ErrLocked)
 			}
 		}
@@ -244,7 +247,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 func TestSecondEngineOfOneProcessIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	e := must(t, dir)
-	if _, err := Open(t.Context(), filepath.Join(dir, "drp.db")); !errors.Is(err, store.ErrLocked) {
+	if _, err := Open(t.Context(), filepath.Join(dir, "drp.db"), storetest.Advance); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("got %v, want %v", err, store.ErrLocked)
 	}
 	if err := e.Commit(t.Context(), []store.Change{save(1, "a", 0, []byte("{}"))}); err != nil {

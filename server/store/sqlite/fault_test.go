@@ -15,6 +15,7 @@ import (
 
 	"drp/server/store"
 	"drp/server/store/sqlite/faultvfs"
+	"drp/server/store/storetest"
 )
 
 // An operation on the disk fails once, or all from one on do: whatever the engine was
@@ -37,7 +38,7 @@ type errand struct {
 func (r *errand) path(name string) string { return filepath.Join(r.dir, name) }
 
 func (r *errand) open() error {
-	e, err := open(context.Background(), r.path("drp.db"), r.disk)
+	e, err := open(context.Background(), r.path("drp.db"), storetest.Advance, r.disk)
 	if err == nil {
 		r.e = e
 	}
@@ -65,7 +66,7 @@ func (r *errand) put(raw map[string][]byte) func() error {
 		}
 		for id, b := range raw {
 			k := key(id)
-			c.Writes = append(c.Writes, store.Write{Key: k, Prev: have[k].Rev, Raw: b, Action: "save", Patch: []byte("[]")})
+			c.Writes = append(c.Writes, store.Write{Key: k, Prev: have[k].Rev, Raw: b, Action: "save", Patch: storetest.Patch("[]", b)})
 			after[k] = string(b)
 			if b == nil {
 				delete(after, k)
@@ -87,7 +88,7 @@ func (r *errand) backup() error {
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	e, err := open(context.Background(), r.path("copy"), r.disk)
+	e, err := open(context.Background(), r.path("copy"), storetest.Advance, r.disk)
 	if err != nil {
 		return fmt.Errorf("a backup that failed left this: %w", err)
 	}
@@ -227,7 +228,7 @@ func (r *errand) pull(t *testing.T) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	e, err := open(context.Background(), filepath.Join(dir, "drp.db"), faultvfs.Watch(t, dir, 0))
+	e, err := open(context.Background(), filepath.Join(dir, "drp.db"), storetest.Advance, faultvfs.Watch(t, dir, 0))
 	if err != nil {
 		return err
 	}

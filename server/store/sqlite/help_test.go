@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drp/server/store"
+	"drp/server/store/storetest"
 )
 
 // roleEnv makes the test binary play a part of its own instead of running tests, so that there is
@@ -19,6 +20,7 @@ import (
 const roleEnv = "DRP_TEST_SQLITE_ROLE"
 
 func TestMain(m *testing.M) {
+	usual = slack{revisions: 7, bytes: 40_000, step: 2} // so that records are late, and written, all the time
 	play, ok := map[string]func(path string) error{
 		"holder": holder, "writer": writeUntilKilled, "starving": starve, "stranger": visit, "probing": probing,
 	}[os.Getenv(roleEnv)]
@@ -77,7 +79,7 @@ func (a *actor) line(t *testing.T) string {
 // must opens the store of a directory.
 func must(t testing.TB, dir string) *Engine {
 	t.Helper()
-	e, err := Open(context.Background(), filepath.Join(dir, "drp.db"))
+	e, err := Open(context.Background(), filepath.Join(dir, "drp.db"), storetest.Advance)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +114,6 @@ func key(id string) store.Key { return store.Key{Kind: "machines", ID: id} }
 // save is a change that writes one record.
 func save(rev uint64, id string, prev uint64, raw []byte) store.Change {
 	return store.Change{Rev: rev, Time: time.Unix(0, int64(rev)).UTC(), Who: "user:test", Writes: []store.Write{
-		{Key: key(id), Prev: prev, Raw: raw, Action: "save", Patch: []byte(`[]`)},
+		{Key: key(id), Prev: prev, Raw: raw, Action: "save", Patch: storetest.Patch("[]", raw)},
 	}}
 }

@@ -16,6 +16,7 @@ import (
 
 	"drp/server/store"
 	"drp/server/store/sqlite/faultvfs"
+	"drp/server/store/storetest"
 )
 
 // The power fails at random moments of random work. What the disk may then hold is rebuilt from
@@ -86,7 +87,7 @@ func (w *work) newest() uint64 { return uint64(len(w.changes)) }
 
 // open opens the store; it may fail when the disk does.
 func (w *work) open() error {
-	e, err := open(context.Background(), filepath.Join(w.dir, "drp.db"), w.disk)
+	e, err := open(context.Background(), filepath.Join(w.dir, "drp.db"), storetest.Advance, w.disk)
 	if err == nil {
 		w.e = e
 		w.t.Cleanup(func() { e.Close() })
@@ -174,7 +175,7 @@ func (w *work) change(rev uint64, state map[store.Key]store.Record) store.Change
 	for _, id := range w.random.Perm(12)[:1+w.random.IntN(3)] {
 		k := key(strconv.Itoa(id))
 		old, there := state[k]
-		wr := store.Write{Key: k, Prev: old.Rev, Action: "save", Patch: []byte(strconv.FormatUint(w.random.Uint64(), 10))}
+		wr := store.Write{Key: k, Prev: old.Rev, Action: "save"}
 		if there && w.random.IntN(4) == 0 {
 			wr.Action = "delete"
 			delete(state, k)
@@ -185,6 +186,7 @@ func (w *work) change(rev uint64, state map[store.Key]store.Record) store.Change
 			}
 			state[k] = store.Record{Key: k, Rev: rev, Raw: wr.Raw}
 		}
+		wr.Patch = storetest.Patch(strconv.FormatUint(w.random.Uint64(), 10), wr.Raw)
 		c.Writes = append(c.Writes, wr)
 	}
 	return c
@@ -210,7 +212,7 @@ func (w *work) at(cut int) (rev uint64) {
 
 // verify opens what a cut has left and says what is wrong with it. It returns the revision found.
 func (w *work) verify(dir string, cut int) (uint64, error) {
-	e, err := open(context.Background(), filepath.Join(dir, "drp.db"), faultvfs.Watch(w.t, dir, 0))
+	e, err := open(context.Background(), filepath.Join(dir, "drp.db"), storetest.Advance, faultvfs.Watch(w.t, dir, 0))
 	if err != nil {
 		return 0, err
 	}
@@ -293,7 +295,7 @@ func (w *work) verifyCopies(dir string, cut int) error {
 			}
 			continue
 		}
-		e, err := Open(context.Background(), path)
+		e, err := Open(context.Background(), path, storetest.Advance)
 		if err != nil {
 			return fmt.Errorf("backup: %w", err)
 		}

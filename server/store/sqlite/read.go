@@ -17,7 +17,7 @@ import (
 func (e *Engine) Load(ctx context.Context, fn func(store.Record) error) (uint64, error) {
 	var rev uint64
 	var stop error // what fn said
-	err := e.snapshot(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+	err := e.snapshotIn(ctx, e.levelled, func(ctx context.Context, tx *sql.Tx) (err error) {
 		if rev, _, err = newest(ctx, tx); err != nil {
 			return err
 		}
@@ -138,6 +138,9 @@ func (e *Engine) Backup(ctx context.Context, path string) error {
 }
 
 func (e *Engine) backup(ctx context.Context, path string) error {
+	if err := e.levelled(ctx, func() error { return nil }); err != nil {
+		return err
+	}
 	within, cancel := e.within(ctx)
 	defer cancel()
 	return copyTo(within, e.readers, e.files, path)
@@ -181,17 +184,31 @@ func copyTo(ctx context.Context, db *sql.DB, sys files, path string) (err error)
 // snapshot calls fn with a transaction that sees one state of the store. It ends early when the
 // engine closes.
 func (e *Engine) snapshot(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	return e.snapshotIn(ctx, func(_ context.Context, begin func() error) error { return begin() }, fn)
+}
+
+// snapshotIn is snapshot, where the state is that of the moment at which around calls begin.
+func (e *Engine) snapshotIn(ctx context.Context, around func(ctx context.Context, begin func() error) error, fn func(context.Context, *sql.Tx) error) error {
 	if err := e.usable(ctx); err != nil {
 		return err
 	}
 	within, cancel := e.within(ctx)
 	defer cancel()
-	tx, err := e.readers.BeginTx(within, &sql.TxOptions{ReadOnly: true})
+	var tx *sql.Tx
+	err := around(ctx, func() (err error) {
+		if tx, err = e.readers.BeginTx(within, &sql.TxOptions{ReadOnly: true}); err != nil {
+			return err
+		}
+		var one int
+		return tx.QueryRowContext(within, `SELECT one FROM retention`).Scan(&one) // the state is that of the first read
+	})
+	if tx != nil {
+		// There is nothing to undo; it fails only where the end of the context came first.
+		defer func() { _ = tx.Rollback() }()
+	}
 	if err != nil {
 		return err
 	}
-	// There is nothing to undo; it fails only where the end of the context came first.
-	defer func() { _ = tx.Rollback() }()
 	return fn(within, tx)
 }
 

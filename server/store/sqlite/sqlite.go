@@ -32,6 +32,7 @@ type Engine struct {
 
 	closing context.Context // ends when Close begins
 	close   context.CancelFunc
+	tidied  chan struct{} // closed when tidy has ended; nil: it never began
 	once    sync.Once
 	closed  error // what the one Close found
 }
@@ -41,15 +42,15 @@ var _ store.Engine = (*Engine)(nil)
 // Open opens the database at path, and makes it where there is none; its directory must exist.
 // Its files are readable by their owner only. The error is store.ErrLocked while another Engine,
 // of this or another process, has the database open.
-func Open(ctx context.Context, path string) (*Engine, error) {
-	e, err := open(ctx, path, system{})
+func Open(ctx context.Context, path string, advance Advance) (*Engine, error) {
+	e, err := open(ctx, path, advance, system{})
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
 	return e, nil
 }
 
-func open(ctx context.Context, path string, sys files) (_ *Engine, err error) {
+func open(ctx context.Context, path string, advance Advance, sys files) (_ *Engine, err error) {
 	if path, err = resolve(path); err != nil {
 		return nil, err
 	}
@@ -71,7 +72,7 @@ func open(ctx context.Context, path string, sys files) (_ *Engine, err error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	e.writer = &writer{db: db}
+	e.writer = &writer{db: db, advance: advance, lag: lag{slack: usual}}
 	if err := migrate(ctx, db); err != nil {
 		return nil, err
 	}
@@ -82,7 +83,12 @@ func open(ctx context.Context, path string, sys files) (_ *Engine, err error) {
 	if e.readers, err = connect(path); err != nil {
 		return nil, err
 	}
-	return e, syncDir(sys, path)
+	if err := syncDir(sys, path); err != nil {
+		return nil, err
+	}
+	e.tidied = make(chan struct{})
+	go e.tidy()
+	return e, nil
 }
 
 // connect prepares connections to the database. FULL is what makes a commit wait for the disk.
@@ -146,7 +152,13 @@ func (e *Engine) usable(ctx context.Context) error {
 func (e *Engine) Close() error {
 	e.once.Do(func() {
 		e.close()
+		if e.tidied != nil {
+			<-e.tidied
+		}
 		e.turn <- struct{}{} // for good
+		if e.tidied != nil {
+			_ = e.level(context.Background()) // what stays late is made again from history
+		}
 		e.closed = e.end()
 	})
 	return e.closed

@@ -77,7 +77,7 @@ func TestAwkwardPathsWork(t *testing.T) {
 		}
 	}
 	t.Chdir(dir) // and by a relative path
-	e, err := Open(t.Context(), "drp.db")
+	e, err := Open(t.Context(), "drp.db", storetest.Advance)
 	if err != nil {
 		t.Fatal(err)
 	}

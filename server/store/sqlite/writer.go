@@ -16,11 +16,15 @@ type writer struct {
 	db   *sql.DB
 	conn *sql.Conn
 
-	insert, update, remove, log *sql.Stmt
+	insert, update, remove, log, behind *sql.Stmt
+
+	advance Advance
+	lag     lag
 
 	index map[store.Key]slot // every record, so that expectations are checked without the disk
 	rev   uint64             // newest revision
 	doubt bool               // a commit failed: the disk has to be asked again before the next
+	torn  bool               // it was to write late records too
 }
 
 // slot is where a record is and at which revision.
@@ -60,6 +64,7 @@ func (w *writer) start(ctx context.Context) (err error) {
 		{&w.insert, `INSERT INTO records (kind, id, rev, raw) VALUES (?, ?, ?, ?)`},
 		{&w.update, `UPDATE records SET rev = ?, raw = ? WHERE row = ?`},
 		{&w.remove, `DELETE FROM records WHERE row = ?`},
+		{&w.behind, `UPDATE lag SET up_to = ?`},
 		{&w.log, `INSERT INTO history (rev, n, time, who, once, kind, id, action, prev, patch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 	} {
 		if *p.stmt, err = w.conn.PrepareContext(lasting, p.sql); err != nil {
@@ -110,7 +115,14 @@ func (w *writer) load(ctx context.Context) error {
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("read the index: %w", err)
 	}
-	w.rev, w.index, w.doubt = rev, index, false
+	if err := rows.Close(); err != nil {
+		return fmt.Errorf("read the index: %w", err)
+	}
+	l, err := w.recall(ctx, index, rev)
+	if err != nil {
+		return err
+	}
+	w.rev, w.index, w.lag, w.doubt, w.torn = rev, index, l, false, false
 	return nil
 }
 
@@ -131,7 +143,7 @@ func (w *writer) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if rev != w.rev {
+	if rev != w.rev || w.torn {
 		return w.load(ctx)
 	}
 	w.doubt = false
@@ -173,6 +185,9 @@ func (w *writer) plan(batch []store.Change) (map[store.Key]*final, []store.Key, 
 			}
 			if !again {
 				f = &final{slot: slot{row: w.index[wr.Key].row}}
+				if r, ok := w.lag.records[wr.Key]; ok {
+					f.row = r.row // also where the record is no longer in the index
+				}
 				next[wr.Key], order = f, append(order, wr.Key)
 			}
 			f.rev, f.raw, f.maker = c.Rev, wr.Raw, c.Rev
@@ -194,12 +209,40 @@ func (w *writer) commit(ctx context.Context, batch []store.Change) error {
 	if err != nil {
 		return err
 	}
-	if err := w.transact(ctx, batch, next, order); err != nil {
-		w.doubt = true
+	rev, before := w.rev+uint64(len(batch)), w.lag.bytes
+	for i := range batch {
+		for j := range batch[i].Writes {
+			w.lag.bytes += int64(len(batch[i].Writes[j].Patch))
+		}
+	}
+	var written func()
+	due := 0
+	err = w.transaction(ctx, func(ctx context.Context) error {
+		for i := range batch {
+			if err := w.record(ctx, &batch[i]); err != nil {
+				return fmt.Errorf("write history of revision %d: %w", batch[i].Rev, err)
+			}
+		}
+		var err error
+		due = w.lag.due(rev, len(batch))
+		written, err = w.lag.write(ctx, w, due, w.rev)
+		return err
+	})
+	if err != nil {
+		w.doubt, w.torn = true, w.torn || due > 0
 		return err
 	}
-	w.rev += uint64(len(batch))
-	for k, f := range next {
+	written()
+	first := w.rev + 1
+	w.rev = rev
+	for _, k := range order {
+		f := next[k]
+		if r, ok := w.lag.records[k]; ok {
+			f.row = r.row
+		} else {
+			f.row = w.index[k].row // the record may just have been written
+		}
+		w.lag.note(k, f, first, before)
 		if f.rev == 0 {
 			delete(w.index, k)
 		} else {
@@ -209,8 +252,9 @@ func (w *writer) commit(ctx context.Context, batch []store.Change) error {
 	return nil
 }
 
-// transact writes the plan and the history. Once it has begun, the end of ctx no longer stops it.
-func (w *writer) transact(ctx context.Context, batch []store.Change, next map[store.Key]*final, order []store.Key) (err error) {
+// transaction makes what fn does durable, or none of it. Once it has begun, the end of ctx no
+// longer stops it.
+func (w *writer) transaction(ctx context.Context, fn func(context.Context) error) (err error) {
 	lasting := context.WithoutCancel(ctx)
 	defer func() {
 		if err != nil {
@@ -224,15 +268,8 @@ func (w *writer) transact(ctx context.Context, batch []store.Change, next map[st
 		}
 		return fmt.Errorf("begin: %w", err)
 	}
-	for _, k := range order {
-		if err := w.put(lasting, k, next[k]); err != nil {
-			return fmt.Errorf("write %s/%s: %w", k.Kind, k.ID, err)
-		}
-	}
-	for i := range batch {
-		if err := w.record(lasting, &batch[i]); err != nil {
-			return fmt.Errorf("write history of revision %d: %w", batch[i].Rev, err)
-		}
+	if err := fn(lasting); err != nil {
+		return err
 	}
 	if _, err := w.conn.ExecContext(lasting, "COMMIT"); err != nil {
 		return fmt.Errorf("flush: %w", err)
@@ -286,7 +323,7 @@ func parseTime(s string) (time.Time, error) { return time.Parse(timeFormat, s) }
 
 func (w *writer) close() error {
 	var errs []error
-	for _, s := range []*sql.Stmt{w.insert, w.update, w.remove, w.log} {
+	for _, s := range []*sql.Stmt{w.insert, w.update, w.remove, w.log, w.behind} {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}

@@ -86,12 +86,13 @@ func (m *model) batch(t *rapid.T) ([]store.Change, map[store.Key]store.Record) {
 			c.Reads = append(c.Reads, store.Cond{Key: k, Rev: records[k].Rev})
 		}
 		for _, k := range rapid.SliceOfNDistinct(keys, 1, 4, rapid.ID).Draw(t, "writes") {
-			w := store.Write{Key: k, Prev: records[k].Rev, Action: "save", Patch: patches.Draw(t, "patch")}
+			w := store.Write{Key: k, Prev: records[k].Rev, Action: "save"}
 			delete(records, k)
 			if w.Prev == 0 || rapid.Bool().Draw(t, "keep") {
 				w.Raw = raws.Draw(t, "raw")
 				records[k] = store.Record{Key: k, Rev: c.Rev, Raw: w.Raw}
 			}
+			w.Patch = Patch(strings.ReplaceAll(string(patches.Draw(t, "patch")), "=", "-"), w.Raw)
 			c.Writes = append(c.Writes, w)
 		}
 		batch[i] = c
