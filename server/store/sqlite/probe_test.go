@@ -12,12 +12,13 @@ import (
 	"testing"
 
 	"drp/server/store"
+	"drp/server/store/storetest"
 )
 
 // probing probes a store again and again: while there is no room for anything, and with room.
 func probing(path string) error {
 	ctx := context.Background()
-	e, err := Open(ctx, path)
+	e, err := Open(ctx, path, storetest.Advance)
 	if err != nil {
 		return err
 	}
