@@ -16,7 +16,7 @@ const api = "/api/v3/"
 
 // drp is a drp-server under measurement. Durable settings are the only ones it has.
 type drp struct {
-	*process
+	process
 	ctx     context.Context
 	bin     string
 	dir     string
@@ -62,7 +62,7 @@ func (d *drp) start(limit time.Duration, ask func() error) (time.Duration, error
 	d.process = p
 	took, err := p.ready(began, limit, ask)
 	if err != nil {
-		_ = p.stop() // the reason is err
+		_ = p.halt() // the reason is err
 	}
 	return took, err
 }
@@ -73,7 +73,7 @@ func (d *drp) stop() error {
 		c.close()
 	}
 	d.conns = nil
-	return d.process.stop()
+	return d.process.halt()
 }
 
 func (d *drp) login() error {

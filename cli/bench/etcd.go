@@ -16,7 +16,7 @@ import (
 // etcd is a single etcd server under measurement, as it is by default: every commit synced. Its
 // load comes from a process of its own too, for it is made with etcd's own client library.
 type etcd struct {
-	*process
+	process
 	load *exec.Cmd
 	in   io.WriteCloser
 	out  *json.Decoder
@@ -44,7 +44,7 @@ func startEtcd(ctx context.Context, bin, dir string) (*etcd, error) {
 		return nil, err
 	}
 	if err := e.startLoad(ctx, filepath.Join(bin, "bench-etcd-load"), at); err != nil {
-		return nil, errors.Join(err, e.process.stop())
+		return nil, errors.Join(err, e.process.halt())
 	}
 	if _, err := e.ready(time.Now(), 30*time.Second, func() error { _, err := e.do(order{Do: "ready"}); return err }); err != nil {
 		return nil, errors.Join(err, e.stop())
@@ -110,5 +110,5 @@ func (e *etcd) contender(name string, o order) contender {
 
 func (e *etcd) stop() error {
 	e.in.Close() // ends the load
-	return errors.Join(e.load.Wait(), e.process.stop())
+	return errors.Join(e.load.Wait(), e.process.halt())
 }

@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -21,6 +22,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"drp/cli/spawn"
 )
 
 func main() {
@@ -83,8 +86,8 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	f.SetOutput(errOut)
 	only := f.String("only", "", "comma list of the groups to measure (default: all)")
 	peers := f.String("peers", "etcd,pocketbase", "comma list of the peers to measure; \"\" for none")
-	f.StringVar(&o.bin, "bin", "", "folder of drp-server and the peers (default: that of this program)")
-	f.StringVar(&o.home, "dir", "", "folder for the data, on the disk to measure (default: that of this program)")
+	f.StringVar(&o.bin, "bin", "", "folder of drp-server and the peers (default: that of this program, or ./bin)")
+	f.StringVar(&o.home, "dir", "", "folder for the data, on the disk to measure (default: that of the programs)")
 	f.StringVar(&o.json, "json", "", "file that gets the figures of every round")
 	f.BoolVar(&o.quick, "quick", false, "short rounds, fewer rows and no 100,000 machines: under two minutes")
 	f.IntVar(&o.rounds, "rounds", 0, "rounds of each row (default 5; 3 when quick)")
@@ -120,12 +123,24 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	if len(o.only) == 0 {
 		o.only = groupNames()
 	}
-	if o.peers, err = choice("peer", *peers, []string{"etcd", "pocketbase"}); err != nil {
+	if o.peers, err = choice("peer", *peers, slices.Sorted(maps.Keys(peerPrograms))); err != nil {
 		return o, err
 	}
-	self, err := os.Executable()
-	o.bin, o.home = cmp.Or(o.bin, filepath.Dir(self)), cmp.Or(o.home, filepath.Dir(self))
-	return o, err
+	programs := []string{"drp-server"}
+	for _, peer := range o.peers {
+		programs = append(programs, peerPrograms[peer]...)
+	}
+	if o.bin, err = spawn.Find(o.bin, programs...); err != nil {
+		return o, fmt.Errorf("%w, or make bench for the peers", err)
+	}
+	o.home = cmp.Or(o.home, o.bin)
+	return o, nil
+}
+
+// peerPrograms are what a peer consists of.
+var peerPrograms = map[string][]string{
+	"etcd":       {"bench-etcd", "bench-etcd-load"},
+	"pocketbase": {"bench-pocketbase"},
 }
 
 func groupNames() []string {

@@ -14,7 +14,7 @@ const records = "/api/collections/objects/records"
 // pocketbase is PocketBase under measurement: over the same SQLite, each commit synced, no log of
 // requests. It speaks plain HTTP and asks for no token, which both is in its favour.
 type pocketbase struct {
-	*process
+	process
 	addr  string
 	conns []*lean
 }
@@ -41,7 +41,7 @@ func startPocketBase(ctx context.Context, bin, dir string) (*pocketbase, error) 
 		return call(c, "GET", records, nil, nil, 200)
 	})
 	if err != nil {
-		return nil, errors.Join(err, b.process.stop())
+		return nil, errors.Join(err, b.process.halt())
 	}
 	return b, nil
 }
@@ -50,7 +50,7 @@ func (b *pocketbase) stop() error {
 	for _, c := range b.conns {
 		c.close()
 	}
-	return b.process.stop()
+	return b.process.halt()
 }
 
 func (b *pocketbase) dial() (*lean, error) { return dial(b.addr, nil, "") }

@@ -3,52 +3,33 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
+	"strings"
 	"time"
+
+	"drp/cli/spawn"
 )
 
-// process is a program under measurement, in a folder of its own. It ends with the context it was
-// started with, at the latest.
-type process struct {
-	name string
-	cmd  *exec.Cmd
-	log  string        // file that gets what it prints
-	done chan struct{} // closed when it has ended
-}
+// process is a program under measurement.
+type process struct{ *spawn.Process }
 
-// launch starts a program that prints into a log in dir.
-func launch(ctx context.Context, name, dir string, argv ...string) (*process, error) {
-	p := &process{name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
+// launch starts a program that prints into a log in dir. It is asked to end when ctx ends, so that
+// whoever talks to it gets an error.
+func launch(ctx context.Context, name, dir string, argv ...string) (process, error) {
+	p := process{&spawn.Process{Name: name, Argv: argv, Log: filepath.Join(dir, name+".log")}}
+	if err := p.Start(); err != nil {
+		return p, err
 	}
-	defer log.Close()
-	p.cmd = exec.CommandContext(ctx, argv[0], argv[1:]...)
-	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for us, who ends it
-	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
-	p.cmd.WaitDelay = 10 * time.Second
-	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
-	}
-	go func() {
-		_ = p.cmd.Wait() // how it ended is in its log
-		close(p.done)
-	}()
+	context.AfterFunc(ctx, func() { _ = p.Terminate() }) // that it cannot be asked shows when it is stopped
 	return p, nil
 }
 
-// ready repeats a question until the program answers it, and returns how long after the
-// program's start that was.
-func (p *process) ready(began time.Time, limit time.Duration, ask func() error) (time.Duration, error) {
+// ready repeats a question until the program answers it, and returns how long after began that was.
+func (p process) ready(began time.Time, limit time.Duration, ask func() error) (time.Duration, error) {
 	for {
 		err := ask()
 		took := time.Since(began)
@@ -56,45 +37,31 @@ func (p *process) ready(began time.Time, limit time.Duration, ask func() error) 
 			return took, nil
 		}
 		select {
-		case <-p.done:
-			return 0, fmt.Errorf("%s has ended: %s", p.name, p.tail())
+		case <-p.Ended():
+			return 0, fmt.Errorf("%s has ended: %s", p.Name, p.printed())
 		default:
 		}
 		if took > limit {
-			return 0, fmt.Errorf("%s did not answer within %s: %w: %s", p.name, limit, err, p.tail())
+			return 0, fmt.Errorf("%s did not answer within %s: %w\n%s", p.Name, limit, err, p.printed())
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
 }
 
-// stop asks the program to end and waits until it has.
-func (p *process) stop() error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("end %s: %w", p.name, err)
-	}
-	select {
-	case <-p.done:
-		return nil
-	case <-time.After(30 * time.Second):
-	}
-	_ = p.cmd.Process.Kill() // that it has just ended is as good
-	<-p.done
-	return fmt.Errorf("%s did not end when asked to", p.name)
-}
+// halt asks the program to end and waits until it has.
+func (p process) halt() error { return p.Stop(30 * time.Second) }
 
-// tail is the end of what the program has printed.
-func (p *process) tail() string {
-	raw, err := os.ReadFile(p.log)
-	if err != nil {
-		return err.Error()
-	}
-	return string(raw[max(0, len(raw)-2000):])
+// printed is the end of what the program has printed.
+func (p process) printed() string {
+	var b strings.Builder
+	p.Tail(&b, 20)
+	return b.String()
 }
 
 // memory is the resident memory of a process in bytes, now and at its highest; ok is false where
 // the system does not tell.
-func (p *process) memory() (now, peak int, ok bool) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+func (p process) memory() (now, peak int, ok bool) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 	if err != nil {
 		return 0, 0, false
 	}

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -96,22 +97,24 @@ func (b *bench) line(i int, title string, clients int, server string, s summary,
 	}
 }
 
-// drive has clients do one thing after the other for a time. It ends at the first error.
+// drive has clients do one thing after the other for a time. At the first error all end.
 func drive(clients int, length time.Duration, work func(client, i int) error) (sample, error) {
 	took, errs := make([][]time.Duration, clients), make([]error, clients)
 	for c := range took {
 		took[c] = make([]time.Duration, 0, 1024)
 	}
 	var wg sync.WaitGroup
+	var failed atomic.Bool
 	start := time.Now()
 	for c := range clients {
 		wg.Go(func() {
-			for i := 0; ; i++ {
+			for i := 0; !failed.Load(); i++ {
 				began := time.Now()
 				if began.Sub(start) >= length {
 					return
 				}
 				if errs[c] = work(c, i); errs[c] != nil {
+					failed.Store(true)
 					return
 				}
 				took[c] = append(took[c], time.Since(began))

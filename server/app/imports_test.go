@@ -48,7 +48,7 @@ var allowed = []room{
 	{"cli/drp", []string{"cli", "cli/client", "cli/runner", "models"}, nil},
 	{"cli/spawn", nil, []string{}},
 	{"cli/demo", []string{"cli/client", "cli/spawn", "models", "content"}, nil},
-	{"cli/bench", []string{"cli/client", "models"}, nil},
+	{"cli/bench", []string{"cli/spawn", "models"}, nil},
 }
 
 // only are libraries that one package alone may import.
