@@ -2,18 +2,15 @@ package api
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"drp/models"
 	"drp/models/patch"
-	"drp/server/auth"
 	"drp/server/objects"
 	"drp/server/params"
 )
@@ -157,46 +154,21 @@ func (a *API) get(k *models.KindInfo) handler {
 				return 0, nil, err
 			}
 		}
-		if r.GetHeader("If-None-Match") == etag(e) {
-			if e, err = a.changed(r, k, e); err != nil {
+		if unchanged(r.Request.Header, etag(e)) {
+			after, err := a.changed(r, k, e)
+			if err != nil {
 				return 0, nil, err
 			}
-			if e == nil {
+			if after == nil {
+				r.Header("ETag", etag(e))
 				return http.StatusNotModified, nil, nil
 			}
+			e = after
 		}
 		raw, err := a.shape(r, e)
 		r.Header("ETag", etag(e))
 		return http.StatusOK, rawJSON(raw), err
 	}
-}
-
-// maxWait bounds a long poll.
-const maxWait = 10 * time.Minute
-
-// changed waits as long as the client's "Prefer: wait=DURATION" says for a version after e;
-// without one it is nil.
-func (a *API) changed(r *request, k *models.KindInfo, e *objects.Entry) (*objects.Entry, error) {
-	text, ok := strings.CutPrefix(strings.TrimSpace(r.GetHeader("Prefer")), "wait=")
-	if !ok {
-		return nil, nil
-	}
-	wait, err := auth.ParseTTL(text)
-	if err != nil {
-		return nil, models.Problem(models.BadRequest, k.Name, r.id(), "Prefer: wait: "+err.Error())
-	}
-	ctx, cancel := context.WithTimeout(r.ctx, min(wait, maxWait))
-	defer cancel()
-	n, err := a.Objects.Await(ctx, k.Name, e.Object.Key(), e.Rev)
-	switch {
-	case errors.Is(err, context.DeadlineExceeded) && r.ctx.Err() == nil, errors.Is(err, objects.ErrStopping):
-		return nil, nil // no change; who is told so by a server that stops asks the next one
-	case err != nil:
-		return nil, err
-	case n == nil || !r.actor.Visible(n.Object):
-		return nil, models.MissingError(k.Name, r.id())
-	}
-	return n, nil
 }
 
 func (a *API) put(k *models.KindInfo) handler {

@@ -109,6 +109,7 @@ func (a *API) Router() *gin.Engine {
 	v3.GET("/indexes/:type", a.open(wide(a.indexesOf)))
 	v3.GET("/indexes/:type/*key", a.open(wide(a.index)))
 	v3.POST("/events", a.open(a.postEvent))
+	v3.POST("/wait", a.open(a.wait))
 	v3.GET("/ws", a.socket)
 
 	g.GET("/healthz", a.public(a.healthz))

@@ -145,7 +145,7 @@ var Features = []string{
 	"package-repository-handling", "workflows", "default-workflow", "roles", "separate-meta-api", "slim-objects",
 	"sprig", "multiarch", "actions-in-task-list", "fsm-runner", "bundle-objects", "task-prerequisites",
 	"content-prerequisite-version-checking", "stage-paramer", "threaded-log-levels", "elevated-tasks", "auto-boot-target",
-	"drp-event-resume",
+	"drp-event-resume", "drp-wait",
 }
 
 // info is what the server says of itself to a client that has reached it at the address.

@@ -493,9 +493,7 @@ func TestAwaitEndsWithTheChangeAndNotBefore(t *testing.T) {
 	if a := <-answers; a.err != nil || a.e != nil {
 		t.Errorf("after the deletion: %+v", a)
 	}
-	if len(s.waiters) != 0 {
-		t.Errorf("%d waiters are left behind", len(s.waiters))
-	}
+	nothingLeft(t, s)
 }
 
 func TestBaseObjectsShowThroughAndCanBeOverridden(t *testing.T) {

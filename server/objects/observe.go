@@ -40,14 +40,3 @@ func (s *Service) observed(b *Batch) {
 		fn(b)
 	}
 }
-
-// Waiters is how many wait for an object to change.
-func (s *Service) Waiters() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := 0
-	for _, w := range s.waiters {
-		n += len(w)
-	}
-	return n
-}

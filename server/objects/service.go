@@ -39,9 +39,10 @@ type Service struct {
 	started bool
 	hurry   chan struct{} // closed: nobody waits for changes any more
 
-	mu      sync.Mutex
-	names   names
-	waiters map[store.Key]map[chan struct{}]bool
+	board *board // where those who wait find out
+
+	mu    sync.Mutex
+	names names
 }
 
 // Commit is one atomic change that has become durable.
@@ -66,10 +67,11 @@ const maxBatch = 512
 // and overridden by a stored object of the same key. Add Rules and followers, then Start it.
 func New(engine store.Engine, base []models.Object, now func() time.Time, log *slog.Logger) (*Service, error) {
 	s := &Service{
-		engine: engine, now: now, log: log, rules: map[string][]Rule{}, waiters: map[store.Key]map[chan struct{}]bool{},
+		engine: engine, now: now, log: log, rules: map[string][]Rule{},
 		queue: make(chan *request, maxBatch), quit: make(chan struct{}), ended: make(chan struct{}), hurry: make(chan struct{}),
 		EffectiveParam: func(Reader, models.Object, string) ([]byte, bool) { return nil, false },
 	}
+	s.board = newBoard(s.View)
 	v := newView()
 	for _, o := range base {
 		o.Normalize()
@@ -119,6 +121,7 @@ func (s *Service) Start(ctx context.Context) error {
 	}
 	s.started = true
 	s.view.Store(v.publish(newView()))
+	s.board.start()
 	go s.write(v)
 	return nil
 }
@@ -128,6 +131,7 @@ func (s *Service) Close() {
 	close(s.quit)
 	if s.started {
 		<-s.ended
+		s.board.close()
 	}
 }
 
