@@ -17,12 +17,12 @@ type contender struct {
 
 // result is a row of one server, as it goes into the file of figures.
 type result struct {
-	Group   string   `json:"group"`
-	Row     string   `json:"row"`
-	Clients int      `json:"clients"`
-	Server  string   `json:"server"`
-	Summary summary  `json:"summary"`
-	Rounds  []sample `json:"rounds"`
+	Group   string    `json:"group"`
+	Row     string    `json:"row"`
+	Clients int       `json:"clients"`
+	Server  string    `json:"server"`
+	Summary summary   `json:"summary"`
+	Rounds  []summary `json:"rounds"`
 }
 
 // row measures the contenders in turns and prints a line for each; the first is drp. What counts
@@ -40,7 +40,7 @@ func (b *bench) race(group, title string, clients int, contenders ...contender) 
 func (b *bench) compete(group, title string, clients int, once bool, contenders []contender) error {
 	contenders = slices.DeleteFunc(contenders, func(c contender) bool { return c.round == nil })
 	b.progress("%s. %s, %d clients", group, title, clients)
-	rounds := make([][]sample, len(contenders))
+	rounds := make([][]summary, len(contenders))
 	for r := -1; r < b.rounds; r++ { // the first one warms up
 		length := b.length
 		if r < 0 {
@@ -54,13 +54,13 @@ func (b *bench) compete(group, title string, clients int, once bool, contenders 
 				return fmt.Errorf("%s: %s: %w", contenders[i].name, title, err)
 			}
 			if r >= 0 {
-				rounds[i] = append(rounds[i], s)
+				rounds[i] = append(rounds[i], summarise(s))
 			}
 		}
 	}
-	first := summarise(rounds[0])
+	first := medians(rounds[0])
 	for i, c := range contenders {
-		s := summarise(rounds[i])
+		s := medians(rounds[i])
 		b.results = append(b.results, result{group, title, clients, c.name, s, rounds[i]})
 		b.line(i, title, clients, c.name, s, ratio(first, s, once), once)
 	}

@@ -14,26 +14,40 @@ type sample struct {
 
 func (s sample) perSecond() float64 { return float64(s.Ops) / s.Seconds }
 
-// summary is what several rounds come to.
+// summary is what a round has come to, or several.
 type summary struct {
-	PerSecond float64 `json:"perSecond"` // median of the rounds
-	P50       float64 `json:"p50ms"`     // median of the rounds' medians
-	P99       float64 `json:"p99ms"`     // median of the rounds' 99th percentiles
-	Last      float64 `json:"lastms"`    // median of the rounds' slowest
+	Ops       int     `json:"ops"`
+	PerSecond float64 `json:"perSecond"`
+	P50       float64 `json:"p50ms"`
+	P99       float64 `json:"p99ms"`
+	Last      float64 `json:"lastms"` // the slowest
 }
 
-func summarise(rounds []sample) summary {
-	of := func(f func(sample) float64) float64 {
+func summarise(s sample) summary {
+	ms := func(p float64) float64 { return float64(percentile(s.Micros, p)) / 1000 }
+	return summary{Ops: s.Ops, PerSecond: s.perSecond(), P50: ms(0.5), P99: ms(0.99), Last: ms(1)}
+}
+
+// medians is the median of the rounds in each figure, and the sum of their operations.
+func medians(rounds []summary) summary {
+	of := func(f func(summary) float64) float64 {
 		var all []float64
-		for _, s := range rounds {
-			all = append(all, f(s))
+		for _, r := range rounds {
+			all = append(all, f(r))
 		}
 		return median(all)
 	}
-	at := func(p float64) float64 {
-		return of(func(s sample) float64 { return float64(percentile(s.Micros, p)) / 1000 })
+	ops := 0
+	for _, r := range rounds {
+		ops += r.Ops
 	}
-	return summary{PerSecond: of(sample.perSecond), P50: at(0.5), P99: at(0.99), Last: at(1)}
+	return summary{
+		Ops:       ops,
+		PerSecond: of(func(r summary) float64 { return r.PerSecond }),
+		P50:       of(func(r summary) float64 { return r.P50 }),
+		P99:       of(func(r summary) float64 { return r.P99 }),
+		Last:      of(func(r summary) float64 { return r.Last }),
+	}
 }
 
 // median of no numbers is 0; of an even number of them it is the mean of the middle two.
