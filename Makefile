@@ -19,8 +19,8 @@ help:
 	@echo "             DEMO='--chaos-server 10 --chaos-runner 10' kills them on the way"
 	@echo "make run     a server for real use, its data in DATA=$(DATA), API on PORT=$(PORT)"
 	@echo "make test    all tests, with the race detector"
-	@echo "make lint    gofmt, go vet, staticcheck"
-	@echo "make fuzz    every fuzz target for SECONDS=$(SECONDS) each"
+	@echo "make lint    gofmt, go vet, staticcheck, govulncheck (VULNDB=file:///... for a copy of its database)"
+	@echo "make fuzz    every fuzz target for SECONDS=$(SECONDS) each; FUZZ=REGEX for some of them"
 	@echo "make bench   drp-server beside etcd and PocketBase, which it builds; QUICK=1 for a short run,"
 	@echo "             BENCH='--only a,b --json figures.json' for some of the rows"
 	@echo "make clean   removes bin/"
@@ -47,14 +47,10 @@ lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks all,-ST1000,-ST1003,-ST1005,-ST1016,-ST1020,-ST1021,-ST1022 ./...
+	GO="$(GO)" .ci/vuln $(VULNDB)
 
 fuzz:
-	@set -e; for file in $$(grep -rl '^func Fuzz' --include='*_test.go' .); do \
-	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
-	    echo "== $$(dirname $$file) $$target"; \
-	    $(GO) test $$(dirname $$file) -run '^$$' -fuzz "^$$target$$" -fuzztime $(SECONDS)s; \
-	  done; \
-	done
+	@GO="$(GO)" .ci/fuzz $(SECONDS) '$(FUZZ)'
 
 bench: build
 	$(BUILD) -o bin/drp-bench ./cli/bench
