@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 )
 
 // Class says what kind of failure an Error is; the HTTP status is chosen from it at the door.
@@ -21,6 +22,10 @@ const (
 	Invalid                    // the object would not be sound
 	TooLarge                   // larger than the server takes
 	Busy                       // try again later
+	TooOften                   // more often than the server allows; try again after RetryAfter
+	TooSlow                    // the request has not arrived in time
+	LongURL                    // longer than the server takes
+	LongHeader                 // larger than the server takes
 )
 
 // Error is what every failing request answers with.
@@ -31,6 +36,8 @@ type Error struct {
 	Type     string // the HTTP method, or a word such as ValidationError; "" until at the door
 	Messages []string
 	Code     int // the HTTP status
+
+	RetryAfter time.Duration `json:"-"` // how long to wait before another try; 0: nothing is known
 }
 
 // Errorf makes an Error about an object; o may be nil.

@@ -38,6 +38,12 @@ var queryFlags = map[string]bool{
 	"limit": true, "offset": true, "sort": true, "reverse": true, "token": true, "wait": true, "at": true,
 }
 
+// What one list request may ask for: each object of the kind is held against all of it.
+const (
+	maxFilters    = 64
+	maxExpression = 1024 // bytes of the regular expression of a Re
+)
+
 // ParseQuery reads the filters, order and paging of a list request. What makes no sense is a
 // NotAcceptable error that names the key.
 func ParseQuery(k *KindInfo, values url.Values) (Query, error) {
@@ -74,7 +80,9 @@ func ParseQuery(k *KindInfo, values url.Values) (Query, error) {
 			if err != nil {
 				return bad(err.Error())
 			}
-			q.Filters = append(q.Filters, f)
+			if q.Filters = append(q.Filters, f); len(q.Filters) > maxFilters {
+				return bad(fmt.Sprintf("more than %d filters; use In(a,b,...) for many values", maxFilters))
+			}
 		}
 	}
 	return q, nil
@@ -107,6 +115,9 @@ func (k *KindInfo) filter(name, text string) (Filter, error) {
 		}
 	}
 	if f.op == "Re" {
+		if len(raw[0]) > maxExpression {
+			return f, fmt.Errorf("%s: the expression is longer than %d bytes", name, maxExpression)
+		}
 		var err error
 		if f.re, err = regexp.Compile(raw[0]); err != nil {
 			return f, fmt.Errorf("%s: %w", name, err)

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -180,7 +181,8 @@ func WithAnswerHeader(h *http.Header) Option {
 // io.Writer and a *[]byte get its bytes, anything else is decoded from JSON.
 //
 // An error of the server is a *models.Error; a 304 is ErrNotModified. When the server cannot be
-// reached, Do tries for 20 seconds, so that a restart of it goes unnoticed, unless the body is an
+// reached, Do tries for 20 seconds, so that a restart of it goes unnoticed, and when it answers 429
+// or 503 with Retry-After, Do waits that long between its tries, unless the body is an
 // io.Reader. All tries carry one Idempotency-Key, by which the server knows that it has
 // carried the request out; POST /jobs and other servers do not look at it.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any, opts ...Option) error {
@@ -250,20 +252,44 @@ func (r *request) setBody(in any) (err error) {
 // pauses are the usual ones: 20 seconds in all.
 var pauses = []time.Duration{1 * time.Second, 1 * time.Second, 2 * time.Second, 3 * time.Second, 5 * time.Second, 8 * time.Second}
 
-// reach sends r until the server answers or the patience ends.
+// reach sends r until the server takes it or the patience ends.
 func (c *Client) reach(ctx context.Context, r *request) (*http.Response, error) {
 	for try := 0; ; try++ {
 		resp, err := c.send(ctx, r)
 		if err != nil && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if err == nil || r.stream != nil || try == len(c.pauses) || hopeless(err) {
+		if r.stream != nil || try == len(c.pauses) || err != nil && hopeless(err) {
 			return resp, err
 		}
-		if err := sleep(ctx, c.pauses[try]); err != nil {
+		pause := c.pauses[try]
+		if err == nil {
+			after, ok := retryAfter(resp)
+			if !ok {
+				return resp, nil
+			}
+			resp.Body.Close()
+			pause = after
+		}
+		if err := sleep(ctx, pause); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// longestPause bounds what a server can make its clients wait for.
+const longestPause = time.Minute
+
+// retryAfter is when a server that has not looked at a request wants to see it again.
+func retryAfter(resp *http.Response) (time.Duration, bool) {
+	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
+		return 0, false
+	}
+	seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31)
+	if err != nil { // none, or a date, which drp does not send
+		return 0, false
+	}
+	return min(time.Duration(seconds)*time.Second, longestPause), true
 }
 
 // hopeless are failures that no waiting mends.
@@ -318,7 +344,12 @@ func receive(r *request, resp *http.Response, out any) error {
 	case resp.StatusCode == http.StatusNotModified:
 		return ErrNotModified
 	case resp.StatusCode >= 400:
-		return failure(r, resp)
+		err := failure(r, resp)
+		var e *models.Error
+		if after, ok := retryAfter(resp); ok && errors.As(err, &e) {
+			e.RetryAfter = after
+		}
+		return err
 	case r.method == http.MethodHead:
 		return nil
 	}
@@ -358,6 +389,11 @@ var classes = map[int]models.Class{
 	http.StatusUnprocessableEntity:   models.Invalid,
 	http.StatusRequestEntityTooLarge: models.TooLarge,
 	http.StatusServiceUnavailable:    models.Busy,
+
+	http.StatusTooManyRequests:             models.TooOften,
+	http.StatusRequestTimeout:              models.TooSlow,
+	http.StatusRequestURITooLong:           models.LongURL,
+	http.StatusRequestHeaderFieldsTooLarge: models.LongHeader,
 }
 
 // failure reads the error envelope; an answer without one is a CLIENT_ERROR.

@@ -372,3 +372,41 @@ func TestWrongPasswordIsALoginError(t *testing.T) {
 		t.Errorf("got %v, want a LoginError of x", err)
 	}
 }
+
+// TestAServerThatAsksForPatienceGetsIt: the request comes again after the time that was asked for,
+// whatever its method, and what goes on is handed to the caller with that time.
+func TestAServerThatAsksForPatienceGetsIt(t *testing.T) {
+	for _, status := range []int{429, 503} {
+		for _, method := range []string{"GET", "HEAD", "POST", "PATCH", "DELETE"} {
+			refusals := 2
+			names := map[string]bool{}
+			f := newFake(t, func(w http.ResponseWriter, r *http.Request) {
+				names[r.Header.Get("Idempotency-Key")] = true
+				if refusals--; refusals >= 0 {
+					w.Header().Set("Retry-After", "0")
+					w.WriteHeader(status)
+					return
+				}
+				io.WriteString(w, `{}`)
+			})
+			c := f.client(Config{Token: "fixed"})
+			if err := c.Do(t.Context(), method, "profiles", nil, nil); err != nil || refusals != -1 || len(names) != 1 {
+				t.Errorf("%s after %d: got %v with %d refusals left and %d names of the request, want success at the third try under one name", method, status, err, refusals, len(names))
+			}
+		}
+		f := newFake(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(status)
+			io.WriteString(w, `{"Type":"GET","Messages":["slower"],"Code":429}`)
+		})
+		var e *models.Error
+		err := f.client(Config{Token: "fixed"}).Do(t.Context(), "POST", "profiles", strings.NewReader("x"), nil)
+		if !errors.As(err, &e) || e.RetryAfter != 7*time.Second {
+			t.Errorf("a stream, which cannot be sent again: got %v, want an error that says 7s", err)
+		}
+	}
+	f := newFake(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) })
+	if err := f.client(Config{Token: "fixed"}).Do(t.Context(), "GET", "profiles", nil, nil); err == nil || len(f.asked()) != 1 {
+		t.Errorf("503 without Retry-After: got %v, want an error at once", err)
+	}
+}

@@ -43,11 +43,28 @@ func (b *backoff) waitOr(ctx context.Context, wake <-chan struct{}) error {
 	}
 }
 
+// after waits before a request is repeated that has failed so: as long as the server has asked for,
+// if it has.
+func (b *backoff) after(ctx context.Context, failure error) error {
+	var e *models.Error
+	if !errors.As(failure, &e) || e.RetryAfter <= 0 {
+		return b.wait(ctx)
+	}
+	t := time.NewTimer(e.RetryAfter + rand.N(shortest))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // temporary tells whether a request is worth repeating: the server is away or in trouble.
 func temporary(err error) bool {
 	var e *models.Error
 	if errors.As(err, &e) {
-		return e.Class == models.Busy || e.Code >= 500 || e.Code == http.StatusTooManyRequests
+		return e.Class == models.Busy || e.Class == models.TooSlow || e.Code >= 500 || e.Code == http.StatusTooManyRequests
 	}
 	var cert *tls.CertificateVerificationError
 	var transport *url.Error
@@ -69,7 +86,7 @@ func (r *runner) get(ctx context.Context, path string, out any, opts ...client.O
 			return err
 		}
 		r.Logger.Warn("server does not answer", "path", path, "error", err)
-		if err := b.wait(ctx); err != nil {
+		if err := b.after(ctx, err); err != nil {
 			return err
 		}
 	}
@@ -99,7 +116,7 @@ func (r *runner) send(ctx context.Context, method, path string, in, out any) (un
 		}
 		unsure = true
 		r.Logger.Warn("server does not answer", "path", path, "error", err)
-		if err := b.wait(ctx); err != nil {
+		if err := b.after(ctx, err); err != nil {
 			return unsure, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +38,7 @@ type API struct {
 	Render  *render.Renderer
 	Content *content.Service
 	Events  *events.Hub
+	Guard   *Guard
 	Info    func(local net.Addr) models.Info
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -76,12 +78,8 @@ func (r *request) flag(name string) bool { return r.query.Get(name) == "true" }
 // body reads the whole body.
 func (r *request) body() ([]byte, error) {
 	b, err := io.ReadAll(r.Request.Body)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, models.Problem(models.TooLarge, "", "", "the body is larger than this route takes")
-	case err != nil:
-		return nil, models.Problem(models.BadRequest, "", "", "the body ended early: "+err.Error())
+	if err != nil {
+		return nil, bodyError(err)
 	}
 	return b, nil
 }
@@ -147,8 +145,16 @@ func (a *API) limited(bytes int64, h handler) gin.HandlerFunc {
 
 const principalKey = "principal"
 
-// identify finds out who asks.
+// identify finds out who asks, and whether it may ask so often.
 func (a *API) identify(c *gin.Context) (auth.Principal, error) {
+	who, err := a.recognize(c)
+	if err != nil {
+		return who, a.Guard.refuse(c.Request, err)
+	}
+	return who, a.Guard.admit(c.Request, who.Name)
+}
+
+func (a *API) recognize(c *gin.Context) (auth.Principal, error) {
 	scheme, cred, _ := strings.Cut(strings.TrimSpace(c.GetHeader("Authorization")), " ")
 	cred = strings.TrimSpace(cred)
 	switch strings.ToLower(scheme) {
@@ -159,7 +165,7 @@ func (a *API) identify(c *gin.Context) (auth.Principal, error) {
 		if !ok {
 			return auth.Principal{}, unauthorized("the Basic credentials cannot be read")
 		}
-		return a.Auth.Password(c.Request.Context(), user, password)
+		return a.Guard.password(c.Request, a.Auth, user, password)
 	case "":
 		return auth.Principal{}, unauthorized("a token or a password is needed")
 	}
@@ -214,6 +220,10 @@ var statuses = map[models.Class]int{
 	models.Invalid:       http.StatusUnprocessableEntity,
 	models.TooLarge:      http.StatusRequestEntityTooLarge,
 	models.Busy:          http.StatusServiceUnavailable,
+	models.TooOften:      http.StatusTooManyRequests,
+	models.TooSlow:       http.StatusRequestTimeout,
+	models.LongURL:       http.StatusRequestURITooLong,
+	models.LongHeader:    http.StatusRequestHeaderFieldsTooLarge,
 }
 
 // fail writes the error envelope.
@@ -227,6 +237,10 @@ func (a *API) fail(c *gin.Context, err error) {
 		}
 		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 			e.Class = models.Busy
+		}
+		var large *http.MaxBytesError
+		if errors.As(err, &large) || errors.Is(err, os.ErrDeadlineExceeded) {
+			e = bodyError(err) // read by another than r.body
 		}
 	}
 	out := *e
@@ -250,6 +264,10 @@ func (a *API) fail(c *gin.Context, err error) {
 		c.Header("WWW-Authenticate", `Bearer realm="drp"`)
 	case models.Busy:
 		c.Header("Retry-After", "1")
+	case models.TooOften:
+		c.Header("Retry-After", retryAfter(out.RetryAfter))
+	case models.TooSlow:
+		c.Header("Connection", "close") // the rest of the body may come yet
 	}
 	body, _ := models.Marshal(out) // strings and numbers only
 	c.Data(out.Code, "application/json", body)

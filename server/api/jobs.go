@@ -12,7 +12,7 @@ import (
 
 // nextJob is POST /jobs: the next thing to do for a machine.
 func (a *API) nextJob(r *request) (int, any, error) {
-	body, err := r.body()
+	body, err := r.json()
 	if err != nil {
 		return 0, nil, err
 	}
@@ -118,7 +118,7 @@ func (a *API) postEvent(r *request) (int, any, error) {
 	if err := r.actor.Require("events", "post", ""); err != nil {
 		return 0, nil, err
 	}
-	body, err := r.body()
+	body, err := r.json()
 	if err != nil {
 		return 0, nil, err
 	}

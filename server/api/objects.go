@@ -118,7 +118,7 @@ func pick(m models.Params, names []string) models.Params {
 
 func (a *API) create(k *models.KindInfo) handler {
 	return func(r *request) (int, any, error) {
-		body, err := r.body()
+		body, err := r.json()
 		if err != nil {
 			return 0, nil, err
 		}
@@ -173,7 +173,7 @@ func (a *API) get(k *models.KindInfo) handler {
 
 func (a *API) put(k *models.KindInfo) handler {
 	return func(r *request) (int, any, error) {
-		body, err := r.body()
+		body, err := r.json()
 		if err != nil {
 			return 0, nil, err
 		}

@@ -70,7 +70,7 @@ func (a *API) getParam(k *models.KindInfo) handler {
 
 func (a *API) setParams(k *models.KindInfo) handler {
 	return func(r *request) (int, any, error) {
-		body, err := r.body()
+		body, err := r.json()
 		if err != nil {
 			return 0, nil, err
 		}
@@ -96,7 +96,7 @@ func (a *API) patchParams(k *models.KindInfo) handler {
 
 func (a *API) setParam(k *models.KindInfo) handler {
 	return func(r *request) (int, any, error) {
-		body, err := r.body()
+		body, err := r.json()
 		if err != nil {
 			return 0, nil, err
 		}

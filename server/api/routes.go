@@ -14,6 +14,8 @@ func stack() string { return string(debug.Stack()) }
 const (
 	packLimit = 64 << 20 // a content pack, in bytes
 	logLimit  = 64 << 20 // one append to a job's log, in bytes
+	// eventLimit is that of a posted event, in bytes: as large as an object, of which events tell.
+	eventLimit = 1 << 20
 )
 
 // Handler is the API. Every route of it stands on this page.
@@ -27,9 +29,9 @@ func (a *API) Router() *gin.Engine {
 	g.RedirectTrailingSlash = false
 	g.HandleMethodNotAllowed = false
 	gauges := map[routeKey]gauge{}
-	g.Use(a.measured(gauges), a.logged)
+	g.Use(a.measured(gauges), a.logged, a.sized)
 	g.NoRoute(func(c *gin.Context) {
-		a.fail(c, models.Problem(models.NotFound, "", c.Request.URL.Path, "No route"))
+		a.fail(c, a.Guard.refuse(c.Request, models.Problem(models.NotFound, "", c.Request.URL.Path, "No route")))
 	})
 	v3 := g.Group("/api/v3")
 
@@ -108,7 +110,7 @@ func (a *API) Router() *gin.Engine {
 	v3.GET("/indexes", a.open(wide(a.indexes)))
 	v3.GET("/indexes/:type", a.open(wide(a.indexesOf)))
 	v3.GET("/indexes/:type/*key", a.open(wide(a.index)))
-	v3.POST("/events", a.open(a.postEvent))
+	v3.POST("/events", a.limited(eventLimit, a.postEvent))
 	v3.POST("/wait", a.open(a.wait))
 	v3.GET("/ws", a.socket)
 

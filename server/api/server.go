@@ -71,7 +71,7 @@ func (a *API) setPrefs(r *request) (int, any, error) {
 	if err := r.actor.Require("preferences", "post", ""); err != nil {
 		return 0, nil, err
 	}
-	body, err := r.body()
+	body, err := r.json()
 	if err != nil {
 		return 0, nil, err
 	}
@@ -123,5 +123,16 @@ func (r *request) pack() (*models.Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	return content.Parse(body)
+	pack, err := content.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	for kind, section := range pack.Sections {
+		for key, raw := range section {
+			if tooDeep(raw) {
+				return nil, models.Problem(models.BadRequest, "contents", pack.Meta.Name, kind+" "+key+": "+deep)
+			}
+		}
+	}
+	return pack, nil
 }

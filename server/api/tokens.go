@@ -75,7 +75,7 @@ func (a *API) tokenAnswer(r *request, token string, err error) (int, any, error)
 
 // setPassword also ends the tokens the user has: whoever knew the old password is out.
 func (a *API) setPassword(r *request) (int, any, error) {
-	body, err := r.body()
+	body, err := r.json()
 	if err != nil {
 		return 0, nil, err
 	}
@@ -92,7 +92,7 @@ func (a *API) setPassword(r *request) (int, any, error) {
 	if err := r.actor.Require("users", "password", r.id()); err != nil {
 		return 0, nil, err
 	}
-	hash, err := auth.Hash(ask.Password)
+	hash, err := a.Auth.Hash(r.ctx, ask.Password)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -137,6 +137,11 @@ func (a *API) socket(c *gin.Context) {
 		return
 	}
 	c.Set(principalKey, who.Name)
+	if err := a.Guard.stream(who.Name); err != nil {
+		a.fail(c, err)
+		return
+	}
+	defer a.Guard.sockets.Leave(who.Name)
 	may := who.Claims.Allow
 	if token, ok := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer "); ok {
 		// A connection lives long: what it may see ends with the token's secrets and roles.

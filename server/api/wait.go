@@ -48,7 +48,7 @@ func (a *API) wait(r *request) (int, any, error) {
 
 // question reads a wait and how long it may take.
 func (r *request) question() (*models.Wait, time.Duration, error) {
-	body, err := r.body()
+	body, err := r.json()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -104,7 +104,7 @@ func (a *API) still(r *request) (same bool, err error) {
 	if r.who.Expires.IsZero() { // a password, which ends no request under way
 		return true, nil
 	}
-	now, err := a.identify(r.Context)
+	now, err := a.recognize(r.Context)
 	return slices.Equal(now.Claims, r.who.Claims), err
 }
 

@@ -133,7 +133,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	})
 	a.api = &api.API{
 		Objects: a.objects, Auth: a.auth, Prefs: preferences, Jobs: a.jobs, Logs: logs, Render: renderer,
-		Content: packs, Events: a.hub, Info: a.info, Now: time.Now, Log: a.log,
+		Content: packs, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info, Now: time.Now, Log: a.log,
 		Meter: a.metrics.Route, Metrics: a.metrics.Handler(), MetricsOpen: cfg.MetricsOpen, Ready: a.ready.reasons,
 	}
 	return a, nil
@@ -276,9 +276,13 @@ func (a *App) serve(flag string, port int, secure bool, h http.Handler) (int, er
 		return 0, fmt.Errorf("--%s %d: %w", flag, port, err)
 	}
 	port = l.Addr().(*net.TCPAddr).Port
+	l = patient(l, a.cfg.Limits.Stall, a.cfg.Connections, a.log)
 	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: h, ReadHeaderTimeout: headerTimeout(a.cfg.Limits.Stall), IdleTimeout: a.cfg.Idle, MaxHeaderBytes: api.HeaderBytes,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	if h != nil { // files: what is sent to them is small
+		s.ReadTimeout = a.cfg.Limits.Stall
 	}
 	if secure {
 		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.cert.GetCertificate, NextProtos: []string{"http/1.1"}})

@@ -2,12 +2,15 @@ package app
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"drp/server/api"
 
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/env/v2"
@@ -36,6 +39,10 @@ type Config struct {
 	OTLPEndpoint     string // collector of traces; "": the one OTEL_* variables name, or none
 	DrainDelay       time.Duration
 	File             string // configuration file
+
+	Limits      api.Limits
+	Connections int           // open at a time on each port; 0: any number
+	Idle        time.Duration // how long a connection may be without a request; 0: for ever
 }
 
 // group is a set of flags under one heading in --help.
@@ -64,6 +71,17 @@ func Flags() []group {
 	sec.String("tls-key", "", "key of the certificate in PEM form")
 	sec.String("password", "", "password of the user rocketskates, used at the first start only; better given as RS_PASSWORD")
 
+	limits := pflag.NewFlagSet("Limits", pflag.ContinueOnError)
+	limits.Float64("limit-machine-rate", 2000, "requests a second of one machine, or of a profile's token at one address; 0: any number")
+	limits.Float64("limit-user-rate", 0, "requests a second of one user; 0: any number")
+	limits.Float64("limit-refused-rate", 100, "refused requests a second from one address; 0: any number")
+	limits.Float64("limit-login-rate", 1, "wrong passwords a second from one address, after the first 20; 0: any number")
+	limits.Int("limit-machine-streams", 64, "event streams at a time of one machine; 0: any number")
+	limits.Int("limit-user-streams", 4096, "event streams at a time of one user; 0: any number")
+	limits.Duration("limit-stall", 30*time.Second, "how long a request may stand still on its way in, or an answer on its way out")
+	limits.Duration("limit-idle", 2*time.Minute, "how long a connection may be without a request")
+	limits.Int("limit-connections", 0, "connections at a time on each port (default: what the limit of open files allows)")
+
 	self := pflag.NewFlagSet("Server", pflag.ContinueOnError)
 	self.String("drp-id", "", "name of this server (default: from the lowest hardware address)")
 	self.String("log-level", "info", "debug, info, warn or error")
@@ -73,7 +91,7 @@ func Flags() []group {
 	watch.Bool("metrics-open", false, "let everybody read /metrics, not only tokens with the claim metrics get")
 	watch.String("otlp-endpoint", "", "URL of an OpenTelemetry collector that takes traces over HTTP, such as http://127.0.0.1:4318\n(default: OTEL_EXPORTER_OTLP_ENDPOINT; without either there are no traces)")
 	watch.Duration("drain-delay", 0, "how long to serve on after the signal to stop, while /readyz says no, such as 10s")
-	return []group{{"Data", data}, {"Network", net}, {"Security", sec}, {"Server", self}, {"Monitoring", watch}}
+	return []group{{"Data", data}, {"Network", net}, {"Security", sec}, {"Limits", limits}, {"Server", self}, {"Monitoring", watch}}
 }
 
 // Usage is the options under their headings.
@@ -140,6 +158,13 @@ func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 		ID: k.String("drp-id"), Password: k.String("password"), LogLevel: k.String("log-level"),
 		LogFormat: k.String("log-format"), File: path,
 		MetricsOpen: k.Bool("metrics-open"), OTLPEndpoint: k.String("otlp-endpoint"), DrainDelay: k.Duration("drain-delay"),
+		Limits: api.Limits{
+			MachineRate: k.Float64("limit-machine-rate"), UserRate: k.Float64("limit-user-rate"),
+			RefusedRate: k.Float64("limit-refused-rate"), LoginRate: k.Float64("limit-login-rate"),
+			MachineSockets: k.Int("limit-machine-streams"), UserSockets: k.Int("limit-user-streams"),
+			Stall: k.Duration("limit-stall"),
+		},
+		Connections: k.Int("limit-connections"), Idle: k.Duration("limit-idle"),
 	}
 	return c, c.check(k)
 }
@@ -149,6 +174,9 @@ func (c *Config) check(k *koanf.Koanf) error {
 		if text := k.String(name); fmt.Sprint(k.Int(name)) != text || k.Int(name) < 0 || k.Int(name) > 65535 {
 			return fmt.Errorf("--%s must be a port number, not %q", name, text)
 		}
+	}
+	if err := checkLimits(k); err != nil {
+		return err
 	}
 	for name, addr := range map[string]string{"listen": c.Listen, "static-ip": c.StaticIP} {
 		if _, err := netip.ParseAddr(addr); addr != "" && err != nil {
@@ -179,4 +207,24 @@ func (c *Config) check(k *koanf.Koanf) error {
 	var err error
 	c.BaseRoot, err = filepath.Abs(c.BaseRoot)
 	return err
+}
+
+// checkLimits refuses what koanf reads as 0, and what is no limit.
+func checkLimits(k *koanf.Koanf) error {
+	for _, name := range []string{"limit-machine-rate", "limit-user-rate", "limit-refused-rate", "limit-login-rate"} {
+		if n, err := strconv.ParseFloat(k.String(name), 64); err != nil || !(n >= 0) || math.IsInf(n, 0) {
+			return fmt.Errorf("--%s must be a number of requests a second, not %q", name, k.String(name))
+		}
+	}
+	for _, name := range []string{"limit-machine-streams", "limit-user-streams", "limit-connections"} {
+		if n, err := strconv.Atoi(k.String(name)); err != nil || n < 0 {
+			return fmt.Errorf("--%s must be a number, not %q", name, k.String(name))
+		}
+	}
+	for _, name := range []string{"limit-stall", "limit-idle"} {
+		if d, err := time.ParseDuration(k.String(name)); err != nil || d < time.Second {
+			return fmt.Errorf("--%s must be a duration of at least 1s, such as 30s or 2m, not %q", name, k.String(name))
+		}
+	}
+	return nil
 }

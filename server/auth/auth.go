@@ -61,12 +61,13 @@ type Auth struct {
 	keys   atomic.Pointer[keys]
 	tokens *cache[*verdict]
 
-	verify func(hash []byte, password string) bool
-	slots  chan struct{} // held while a password is verified
-	pepper []byte        // keys the cache of logins; of this process only
-	decoy  []byte        // the hash of no password
-	logins *cache[struct{}]
-	counts counts
+	verify  func(hash []byte, password string) bool
+	slots   chan struct{} // held while a hash is computed
+	pending queue
+	pepper  []byte // keys the cache of logins; of this process only
+	decoy   []byte // the hash of no password
+	logins  *cache[struct{}]
+	counts  counts
 
 	mu          sync.Mutex // guards the answer of DefaultPasswordInUse
 	bootHash    string
@@ -82,15 +83,16 @@ const (
 // New makes an Auth over the stored objects; now is its clock.
 func New(src Source, now func() time.Time) *Auth {
 	return &Auth{
-		src:    src,
-		now:    now,
-		parser: newParser(now),
-		tokens: newCache[*verdict](maxTokens),
-		verify: Verify,
-		slots:  make(chan struct{}, min(4, max(2, runtime.NumCPU()))),
-		pepper: random(32),
-		decoy:  phc(random(saltSize), random(keySize)),
-		logins: newCache[struct{}](maxLogins),
+		src:     src,
+		now:     now,
+		parser:  newParser(now),
+		tokens:  newCache[*verdict](maxTokens),
+		verify:  Verify,
+		slots:   make(chan struct{}, min(4, max(1, runtime.NumCPU()/2))), // the others of the CPUs are for token holders
+		pending: queue{waiting: map[[32]byte]int{}},
+		pepper:  random(32),
+		decoy:   phc(random(saltSize), random(keySize)),
+		logins:  newCache[struct{}](maxLogins),
 	}
 }
 

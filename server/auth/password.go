@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"sync"
 	"time"
 
 	"drp/models"
@@ -14,9 +15,35 @@ import (
 // loginTTL is how long a password that was right needs not be hashed again.
 const loginTTL = time.Minute
 
+// maxPending is how many different passwords may wait to be checked. All of them together wait
+// some seconds.
+const maxPending = 256
+
+// Remembered is Password for one that was right less than loginTTL ago: it costs nothing. ok is
+// false for any other, right or wrong.
+func (a *Auth) Remembered(user, password string) (p Principal, ok bool, err error) {
+	if p, ok, err = a.remembered(user, password); ok {
+		a.counts.login(err)
+	}
+	return p, ok, err
+}
+
+func (a *Auth) remembered(user, password string) (p Principal, ok bool, err error) {
+	u, known := a.src.User(user)
+	if !known {
+		return p, false, nil
+	}
+	if _, ok := a.logins.get(a.loginID(u.PasswordHash, password), a.now()); !ok {
+		return p, false, nil
+	}
+	p, err = a.login(u)
+	return p, true, err
+}
+
 // Password tells who logs in with a name and a password. A wrong password, a user that is not
 // there and one who may not log in fail alike: Unauthorized, after the same work. Few
-// passwords are checked at a time; who waits gives up with ctx, which is Busy.
+// passwords are checked at a time, which bounds the memory that takes; who waits gives up with
+// ctx, and when very many wait nobody is let in line any more: both are Busy.
 func (a *Auth) Password(ctx context.Context, user, password string) (Principal, error) {
 	who, err := a.password(ctx, user, password)
 	a.counts.login(err)
@@ -24,14 +51,14 @@ func (a *Auth) Password(ctx context.Context, user, password string) (Principal, 
 }
 
 func (a *Auth) password(ctx context.Context, user, password string) (Principal, error) {
+	if p, ok, err := a.remembered(user, password); ok {
+		return p, err
+	}
 	u, ok := a.src.User(user)
 	if !ok {
 		u = &models.User{}
 	}
 	id := a.loginID(u.PasswordHash, password)
-	if _, ok := a.logins.get(id, a.now()); ok {
-		return a.login(u)
-	}
 	matches, err := a.check(ctx, u.PasswordHash, id, password)
 	if err != nil {
 		return Principal{}, fmt.Errorf("log in: %w", err)
@@ -46,12 +73,14 @@ func (a *Auth) password(ctx context.Context, user, password string) (Principal, 
 // check verifies a password when it is its turn. Of many that wait with the same password the
 // first to succeed answers for all.
 func (a *Auth) check(ctx context.Context, hash []byte, id [32]byte, password string) (bool, error) {
-	select {
-	case a.slots <- struct{}{}:
-		defer func() { <-a.slots }()
-	case <-ctx.Done():
-		return false, models.Errorf(models.Busy, nil, "Too many logins at once")
+	if !a.pending.enter(id) {
+		return false, errTooManyLogins()
 	}
+	defer a.pending.leave(id)
+	if err := a.slot(ctx); err != nil {
+		return false, err
+	}
+	defer func() { <-a.slots }()
 	if _, ok := a.logins.get(id, a.now()); ok {
 		return true, nil
 	}
@@ -59,6 +88,54 @@ func (a *Auth) check(ctx context.Context, hash []byte, id [32]byte, password str
 		hash = a.decoy
 	}
 	return a.verify(hash, password), nil
+}
+
+// slot waits for a turn to compute a hash; who got one gives it back by receiving from a.slots.
+func (a *Auth) slot(ctx context.Context) error {
+	select {
+	case a.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return errTooManyLogins()
+	}
+}
+
+func errTooManyLogins() error {
+	return models.Errorf(models.Busy, nil, "Too many logins at once; try again, or use a token: it needs no turn")
+}
+
+// Hash is the function Hash, when it is its turn: the memory it takes is bounded too.
+func (a *Auth) Hash(ctx context.Context, password string) ([]byte, error) {
+	if err := a.slot(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { <-a.slots }()
+	return Hash(password)
+}
+
+// queue is the logins that wait. Many with the same password are one: the first that succeeds
+// answers for all.
+type queue struct {
+	mu      sync.Mutex
+	waiting map[[32]byte]int
+}
+
+func (q *queue) enter(id [32]byte) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) >= maxPending && q.waiting[id] == 0 {
+		return false
+	}
+	q.waiting[id]++
+	return true
+}
+
+func (q *queue) leave(id [32]byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.waiting[id]--; q.waiting[id] == 0 {
+		delete(q.waiting, id)
+	}
 }
 
 // loginID names a hash and a password, so that what was found out about one hash says nothing

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -236,8 +237,8 @@ func TestFewPasswordsAreVerifiedAtATime(t *testing.T) {
 	w := newWorld()
 	a := open(w)
 	slots := cap(a.slots)
-	if slots < 2 || slots > 4 {
-		t.Errorf("got %d slots, want 2 to 4", slots)
+	if slots < 1 || slots > 4 || slots > max(1, runtime.NumCPU()/2) {
+		t.Errorf("got %d slots, want 1 to 4, and no more than half of the CPUs", slots)
 	}
 	entered, release := make(chan struct{}, 100), make(chan struct{})
 	var inside, most atomic.Int32
@@ -346,4 +347,42 @@ func TestDefaultPasswordIsNoticed(t *testing.T) {
 	expect(true, 3)
 	replace(w, w.users, BootstrapUser, func(u *models.User) { u.PasswordHash = nil })
 	expect(false, 3)
+}
+
+// TestAFloodOfLoginsIsNotLetInLine: so many different passwords may wait and no more; many with the
+// same are one of them; and when the flood is over there is room again.
+func TestAFloodOfLoginsIsNotLetInLine(t *testing.T) {
+	a := open(newWorld())
+	release := make(chan struct{})
+	a.verify = func(_ []byte, password string) bool { <-release; return password == "secret" }
+	var all sync.WaitGroup
+	for i := range maxPending {
+		all.Go(func() {
+			if _, err := a.Password(t.Context(), "alice", fmt.Sprint(i)); models.ClassOf(err) != models.Unauthorized {
+				t.Errorf("attempt %d: got %v, want Unauthorized", i, err)
+			}
+		})
+	}
+	waiting := func() int {
+		a.pending.mu.Lock()
+		defer a.pending.mu.Unlock()
+		return len(a.pending.waiting)
+	}
+	for waiting() < maxPending {
+		runtime.Gosched()
+	}
+	if _, err := a.Password(t.Context(), "alice", "one more"); models.ClassOf(err) != models.Busy {
+		t.Errorf("one more: got %v, want Busy", err)
+	}
+	all.Go(func() {
+		if _, err := a.Password(t.Context(), "alice", "0"); models.ClassOf(err) != models.Unauthorized {
+			t.Errorf("the same password again: got %v, want Unauthorized", err)
+		}
+	})
+	close(release)
+	all.Wait()
+	if n := waiting(); n != 0 {
+		t.Errorf("%d wait after all were answered", n)
+	}
+	login(t, a, "alice")
 }

@@ -4,8 +4,10 @@ package events
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
 
 	"drp/models"
 )
@@ -85,8 +87,17 @@ func (h *Hub) Close() {
 	}
 }
 
-// queueLength is how many events a subscriber may be behind.
-const queueLength = 4096
+// How far a subscriber may be behind.
+const (
+	queueLength = 4096     // events
+	queueBytes  = 64 << 20 // of their objects
+)
+
+// How much one subscriber may ask for: every event is held against all of it.
+const (
+	maxFilters  = 1024
+	filterBytes = 256 << 10
+)
 
 // Sub is one subscriber.
 type Sub struct {
@@ -95,7 +106,9 @@ type Sub struct {
 
 	mu      sync.RWMutex
 	filters map[string]Filter
+	asked   int // bytes of filters
 	queue   chan item
+	queued  atomic.Int64 // bytes in queue
 	gone    chan struct{}
 	once    sync.Once
 	reason  string
@@ -150,6 +163,11 @@ func (s *Sub) offer(m *Message) {
 }
 
 func (s *Sub) push(it item) {
+	if s.queued.Add(it.size()) > queueBytes {
+		s.hub.counts.dropped.Add(1)
+		s.cut(tooSlow)
+		return
+	}
 	select {
 	case s.queue <- it:
 		s.hub.counts.queued.Add(1)
@@ -160,6 +178,14 @@ func (s *Sub) push(it item) {
 }
 
 const tooSlow = "too slow"
+
+// size is about what an item keeps in memory; stretches of the past are read when it is their turn.
+func (it *item) size() int64 {
+	if it.msg == nil {
+		return 0
+	}
+	return int64(len(it.msg.Event.Object) + len(it.msg.Event.Original))
+}
 
 func (s *Sub) wants(m *Message) bool {
 	s.mu.RLock()
@@ -198,6 +224,12 @@ func (s *Sub) register(spec string, from uint64, resume bool) error {
 		earlier = append(earlier, e)
 	}
 	_, known := s.filters[spec]
+	if !known && (len(s.filters) >= maxFilters || s.asked+len(spec) > filterBytes) {
+		return fmt.Errorf("more than %d filters, or %d KiB of them; use lists and * in fewer", maxFilters, filterBytes>>10)
+	}
+	if !known {
+		s.asked += len(spec)
+	}
 	s.filters[spec] = f
 	newest := s.hub.rev
 	if resume {
@@ -213,6 +245,9 @@ func (s *Sub) register(spec string, from uint64, resume bool) error {
 func (s *Sub) deregister(spec string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.filters, spec)
+	if _, known := s.filters[spec]; known {
+		s.asked -= len(spec)
+		delete(s.filters, spec)
+	}
 	s.push(item{msg: ack("deregister", spec, 0)})
 }

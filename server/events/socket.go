@@ -109,6 +109,7 @@ func (s *Sub) write(ctx context.Context, conn *websocket.Conn, expires time.Time
 		var err error
 		select {
 		case it := <-s.queue:
+			s.queued.Add(-it.size())
 			err = s.send(ctx, conn, it)
 		case <-ping.C:
 			err = within(ctx, conn.Ping)
@@ -130,7 +131,7 @@ func (s *Sub) write(ctx context.Context, conn *websocket.Conn, expires time.Time
 
 func (s *Sub) farewell() string {
 	if s.reason == tooSlow {
-		return fmt.Sprintf("too slow: more than %d events behind; resume with ?rev=%d", queueLength, s.sent)
+		return fmt.Sprintf("too slow: more than %d events or %d MiB behind; resume with ?rev=%d", queueLength, queueBytes>>20, s.sent)
 	}
 	return s.reason
 }
