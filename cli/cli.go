@@ -50,7 +50,8 @@ type app struct {
 }
 
 // Main runs the program under the name in args[0] and returns its exit status: 0 when all went
-// well, 1 when not; then "Error: " and the reason stand on stderr. A name that ends in jq runs jq.
+// well, 1 when not, or what the verb says of itself; then "Error: " and the reason stand on stderr.
+// A name that ends in jq runs jq.
 func Main(ctx context.Context, args []string, s IO, d Deps) int {
 	name := strings.TrimSuffix(filepath.Base(args[0]), ".exe")
 	if strings.HasSuffix(name, "jq") {
@@ -66,7 +67,16 @@ func Main(ctx context.Context, args []string, s IO, d Deps) int {
 	if usage := (*usageError)(nil); errors.As(err, &usage) {
 		fmt.Fprintln(s.Err, cmd.UsageString())
 	}
+	if with := (*statusError)(nil); errors.As(err, &with) {
+		return with.status
+	}
 	return 1
+}
+
+// statusError is a failure that scripts tell from others by the exit status.
+type statusError struct {
+	status int
+	error
 }
 
 // explain is the text of an error for a person.

@@ -21,20 +21,31 @@ const waitLimit = 24 * time.Hour
 
 func (k *kind) wait() *cobra.Command {
 	var aggregate bool
-	return k.verb(verb{
+	var p predicates
+	c := k.verb(verb{
 		use:   "wait [id] [field] [value] [timeout]",
-		short: fmt.Sprintf("Wait until a %s has come to a state", k.single),
-		long: fmt.Sprintf("Wait until a field of a %s has a value (JSON or YAML), and print complete. After the timeout, in\n"+
-			"seconds or like 5m, default one day, print timeout, on an interrupt print interrupt, and fail.\n\n"+
-			"Two more forms: an operator (eq, ne, lt, lte, gt, gte) may stand before the value, and instead of\n"+
-			"FIELD, for kinds with params, the two words param KEY. A param that is not set counts as null.\n"+
-			"Events tell when to look again: nothing is polled.", k.single),
-		example: fmt.Sprintf("drp %s wait %s Available true 60\ndrp profiles wait cluster param my/leader ne none 60s", k.name, k.sample()),
-		args:    between(3, 6, " requires 3 or 4 arguments"),
+		short: fmt.Sprintf("Wait until a %s, or how many there are, has come to a state", k.single),
+		long:  k.waitHelp(),
+		example: fmt.Sprintf("drp %s wait %s --field Available=true --timeout 10m\ndrp %s wait --filter Available=true --count 5\n"+
+			"drp %s wait --filter Available=true --all --unless 'ReadOnly=true'\n"+
+			"drp %s wait %s Available true 60\ndrp profiles wait cluster --param 'my/leader!=none' --aggregate\n"+
+			"drp profiles wait cluster --param-count 'cluster/machines>=5' --timeout 1h\n"+
+			"drp machines wait --filter WorkflowComplete=true --all --of Profiles=cluster --count 5 --unless Runnable=false",
+			k.name, k.sample(), k.name, k.name, k.name, k.sample()),
+		args: func(c *cobra.Command, args []string) string {
+			if p.given(c.Flags()) {
+				return between(0, 1, " takes an ID and no further words beside its flags")(c, args)
+			}
+			return between(3, 6, " requires 3 or 4 arguments")(c, args)
+		},
 		flags: func(f *pflag.FlagSet) {
-			f.BoolVar(&aggregate, "aggregate", false, "wait for the param's value in force, wherever it is set")
+			f.BoolVar(&aggregate, "aggregate", false, "params as they are in force, wherever they are set, defaults included")
+			p.add(f)
 		},
 		run: func(ctx context.Context, args []string) error {
+			if len(args) < 2 {
+				return k.waitFor(ctx, args, &p, aggregate)
+			}
 			w := &waiter{kind: k, id: args[0], aggregate: aggregate}
 			if err := w.parse(ctx, args[1:]); err != nil {
 				return err
@@ -42,6 +53,8 @@ func (k *kind) wait() *cobra.Command {
 			return w.report(ctx, w.run(ctx))
 		},
 	})
+	p.complete(k, c)
+	return c
 }
 
 // waiter is one condition to wait for.

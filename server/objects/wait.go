@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/url"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -79,7 +80,13 @@ func outcome(w *models.Wait, a answer, actor Actor, decided bool) *models.Outcom
 	case a.part > 0:
 		i := a.part - 1
 		o.Result, o.Unless = models.WaitNever, &i
-		o.Reason = fmt.Sprintf("what was to end the wait has happened: Unless %d of %s", i, what)
+		o.Reason = "what was to end the wait has happened: " + what
+		if filter, err := url.QueryUnescape(p.Filter); err == nil && filter != "" {
+			o.Reason += " with " + filter
+		}
+		if len(v.keys) > 0 {
+			o.Reason += ": " + strings.Join(v.keys, ", ")
+		}
 	case gone:
 		o.Result, o.Reason = models.WaitNever, what+" does not exist"
 	default:
@@ -108,7 +115,7 @@ func lacks(what string, v *verdict) string {
 		case m.Test == nil:
 			l = append(l, m.Filter+" does not match "+found)
 		default:
-			l = append(l, fmt.Sprintf("%s, found %s", wanted(m.Test), found))
+			l = append(l, fmt.Sprintf("%s, found %s", wanted(m.Test, ""), found))
 		}
 	}
 	if v.short != "" {
@@ -119,16 +126,19 @@ func lacks(what string, v *verdict) string {
 
 const shownBytes = 200
 
-func wanted(t *models.Test) string {
+// wanted is what a test expects; but stands before what not forbids.
+func wanted(t *models.Test, but string) string {
 	switch t.Op {
 	case "not":
-		return "not " + wanted(&t.Apply[0])
-	case "defined", "undefined":
-		return t.Path + " " + t.Op
+		return wanted(&t.Apply[0], "anything but ")
+	case "defined":
+		return t.Path + ": expected " + but + "a value"
+	case "undefined":
+		return t.Path + ": expected " + but + "nothing"
 	case "test":
-		return fmt.Sprintf("%s: expected %s", t.Path, t.Value)
+		return fmt.Sprintf("%s: expected %s%s", t.Path, but, t.Value)
 	}
-	return fmt.Sprintf("%s: expected %s than %s", t.Path, t.Op, t.Value)
+	return fmt.Sprintf("%s: expected %s%s than %s", t.Path, but, t.Op, t.Value)
 }
 
 // Await returns when the object is no longer at the revision (0: absent), with its entry or
