@@ -11,7 +11,7 @@ FILES    ?= 8091
 QUICK    ?=
 BUILD     = CGO_ENABLED=0 $(GO) build
 
-.PHONY: help build demo run test race lint fuzz bench clean
+.PHONY: help build demo run test race lint fuzz bench soak clean
 
 help:
 	@echo "make build   bin/drp (also as bin/drpcli and bin/drpjq) and bin/drp-server"
@@ -23,6 +23,8 @@ help:
 	@echo "make fuzz    every fuzz target for SECONDS=$(SECONDS) each; FUZZ=REGEX for some of them"
 	@echo "make bench   drp-server beside etcd and PocketBase, which it builds; QUICK=1 for a short run,"
 	@echo "             BENCH='--only a,b --json figures.json' for some of the rows"
+	@echo "make soak    load and kill -9 for SECONDS=$(SECONDS); nothing acknowledged may be lost, all must be"
+	@echo "             linearizable; SOAK='--seed 7' repeats the faults of a run"
 	@echo "make clean   removes bin/"
 
 build:
@@ -57,6 +59,10 @@ bench: build
 	@echo "building etcd and PocketBase; the first time that takes a few minutes" >&2
 	cd cli/bench/peers && GOTOOLCHAIN=auto $(BUILD) -o $(CURDIR)/bin/ ./...
 	bin/drp-bench $(if $(QUICK),--quick) $(BENCH)
+
+soak: build
+	$(BUILD) -o bin/drp-soak ./cli/soak
+	bin/drp-soak --seconds $(SECONDS) $(SOAK)
 
 clean:
 	rm -rf bin

@@ -50,6 +50,7 @@ var allowed = []room{
 	{"cli/spawn", nil, []string{}},
 	{"cli/demo", []string{"cli/client", "cli/spawn", "models", "content"}, nil},
 	{"cli/bench", []string{"cli/spawn", "models"}, nil},
+	{"cli/soak", []string{"cli/spawn", "models", "models/patch"}, nil},
 }
 
 // only are libraries that one package alone may import.
