@@ -591,15 +591,6 @@ func TestARequestOfOneNameIsCarriedOutOnce(t *testing.T) {
 	}
 }
 
-func TestTwinsOfARequestInOneBatchAreOne(t *testing.T) {
-	s := together(t, newMemory(), 20, func(s *Service, ctx context.Context, _ int) error {
-		return errOf(s.Create(WithOnce(ctx, "same"), &models.Machine{Name: "twin"}, false))
-	})
-	if s.View().Len("machines") != 1 {
-		t.Errorf("%d machines, want 1", s.View().Len("machines"))
-	}
-}
-
 // TestACommitNamesWhatItRestsOn: the revisions of all that the change has read, the absence of
 // what it looked for in vain included, so that no engine can take it on another state.
 func TestACommitNamesWhatItRestsOn(t *testing.T) {

@@ -14,11 +14,16 @@ import (
 // election would believe that it has lost. So a request may carry a name. It is stored with what
 // the request changed, survives a crash with it, and a second request of that name changes
 // nothing and is answered as the first.
+//
+// The first may even come late: the client has hung up, asked again and been refused, and then the
+// first arrives. Requests of one name therefore go one after the other, and once one of them was
+// answered none changes anything. That one was refused need not survive a crash: what was under
+// way then is gone with it.
 
 type onceKey struct{}
 
-// WithOnce names the request of a context: of all of that name by one actor, within
-// the time that names are remembered, one is carried out.
+// WithOnce names the request of a context: of all of that name by one actor, within the time that
+// names are remembered, the first that is answered decides, and one at most is carried out.
 func WithOnce(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, onceKey{}, name)
 }
@@ -36,6 +41,9 @@ type Repeated struct {
 
 func (*Repeated) Error() string { return "the request has been carried out before" }
 
+// errAnswered is for a request that was refused before, or had nothing to change, and now would.
+var errAnswered = models.Problem(models.Conflict, "", "", "a request with this Idempotency-Key was answered before, and has changed nothing")
+
 // How many names are remembered, and for how long after a restart of the server. Clients ask
 // again within seconds.
 const (
@@ -43,9 +51,11 @@ const (
 	namesKeptFor = 15 * time.Minute
 )
 
-// names are those of the requests carried out lately. They belong to the service's mutex.
+// names are those of requests under way, and of those that were answered lately. They belong to
+// the service's mutex.
 type names struct {
-	done  map[string]*Repeated
+	open  map[string]chan struct{} // closed when the request has ended
+	done  map[string]*Repeated     // nil: answered, and nothing was changed
 	order []string
 }
 
@@ -54,14 +64,16 @@ func full(who, name string) string { return who + "\x00" + name }
 
 // note remembers a request that is durable now.
 func (n *names) note(c *store.Change) {
-	if c.Once == "" {
-		return
+	if c.Once != "" {
+		n.add(full(c.Who, c.Once), &Repeated{Rev: c.Rev, Kind: c.Writes[0].Kind, Key: c.Writes[0].ID})
 	}
+}
+
+func (n *names) add(name string, r *Repeated) {
 	if n.done == nil {
 		n.done = map[string]*Repeated{}
 	}
-	name := full(c.Who, c.Once)
-	n.done[name] = &Repeated{Rev: c.Rev, Kind: c.Writes[0].Kind, Key: c.Writes[0].ID}
+	n.done[name] = r
 	if n.order = append(n.order, name); len(n.order) > namesKept {
 		delete(n.done, n.order[0])
 		n.order = n.order[1:]
@@ -91,37 +103,72 @@ func (s *Service) remember(ctx context.Context, rev uint64) error {
 	return nil
 }
 
-// repeated is the earlier request of that name by the same actor, or nil.
-func (s *Service) repeated(ctx context.Context) *Repeated {
-	name := onceOf(ctx)
+// nameOf is the name of a request, "" when it has none.
+func nameOf(ctx context.Context) string {
+	if name := onceOf(ctx); name != "" {
+		return full(ActorOf(ctx).Name, name)
+	}
+	return ""
+}
+
+// enter waits until no other request of the same name is under way. The error is a *Repeated when
+// one was carried out; without an error leave must follow.
+func (s *Service) enter(r *request) error {
+	name := nameOf(r.ctx)
 	if name == "" {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.names.done[full(ActorOf(ctx).Name, name)]
-}
-
-// repeatedIn also looks among changes of the batch that is being made.
-func (s *Service) repeatedIn(ctx context.Context, batch []store.Change) error {
-	if before := s.repeated(ctx); before != nil {
-		return before
-	}
-	who, name := ActorOf(ctx).Name, onceOf(ctx)
-	for i := range batch {
-		if c := &batch[i]; name != "" && c.Once == name && c.Who == who {
-			return &Repeated{Rev: c.Rev, Kind: c.Writes[0].Kind, Key: c.Writes[0].ID}
+	for {
+		other, err := s.claim(r, name)
+		if err != nil || other == nil {
+			return err
+		}
+		select {
+		case <-other:
+		case <-r.ctx.Done():
+			return r.ctx.Err()
 		}
 	}
-	return nil
 }
 
-// show makes a batch readable and its requests known as carried out, in one step: else who sees
-// the one without the other would hold the outcome of his own request against it.
-func (s *Service) show(v *View, batch []store.Change) {
+// claim makes the request the one of its name that is under way, or returns what tells when the
+// one that is has ended.
+func (s *Service) claim(r *request, name string) (other <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.view.Store(v)
+	before, answered := s.names.done[name]
+	if before != nil {
+		return nil, before
+	}
+	if other, taken := s.names.open[name]; taken {
+		return other, nil
+	}
+	if s.names.open == nil {
+		s.names.open = map[string]chan struct{}{}
+	}
+	s.names.open[name], r.answered = make(chan struct{}), answered
+	return nil, nil
+}
+
+// leave lets the next request of the name in. One that was told to try again was not answered.
+func (s *Service) leave(r *request, err error) {
+	name := nameOf(r.ctx)
+	if name == "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	class := models.ClassOf(err)
+	if _, known := s.names.done[name]; !known && (err == nil || class != models.Internal && class != models.Busy) {
+		s.names.add(name, nil)
+	}
+	close(s.names.open[name])
+	delete(s.names.open, name)
+}
+
+func (s *Service) noteAll(batch []store.Change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range batch {
 		s.names.note(&batch[i])
 	}

@@ -148,23 +148,35 @@ type request struct {
 	tx    *Tx
 	err   error
 	done  chan struct{}
+
+	answered bool // its name was: it may not change anything any more
 }
 
 // Do carries out fn as one atomic change: all it stages on tx becomes durable, or nothing. It
 // runs in the caller's goroutine and, when other writers came first, again in the writer; so it
 // must depend on tx alone. Do returns the revision at which the outcome holds. When the request
-// of ctx is a repetition (see WithOnce), fn does not run and the error is a *Repeated.
+// of ctx has a name (see WithOnce) and was carried out before, fn does not run and the error is a
+// *Repeated.
 func (s *Service) Do(ctx context.Context, force bool, fn func(*Tx) error) (uint64, error) {
 	r := &request{ctx: ctx, force: force, fn: fn, done: make(chan struct{})}
-	v := s.View() // before the names are asked: they know all that this state shows
-	if before := s.repeated(ctx); before != nil {
-		return before.Rev, before
+	if err := s.enter(r); err != nil {
+		return s.View().Rev, err
 	}
+	rev, err := s.carryOut(r)
+	s.leave(r, err)
+	return rev, err
+}
+
+func (s *Service) carryOut(r *request) (uint64, error) {
+	ctx, v := r.ctx, s.View()
 	if err := s.compute(r, v); err != nil {
 		return v.Rev, err
 	}
 	if len(r.tx.order) == 0 {
 		return v.Rev, nil
+	}
+	if r.answered {
+		return v.Rev, errAnswered
 	}
 	select {
 	case s.queue <- r:
@@ -249,10 +261,6 @@ func (s *Service) batch(clean *View, reqs []*request) *View {
 		if r.err = r.ctx.Err(); r.err != nil {
 			continue
 		}
-		if before := s.repeatedIn(r.ctx, changes); before != nil {
-			r.err = before
-			continue
-		}
 		if !r.tx.holds(work) {
 			seen.Recomputed++
 			if r.err = s.compute(r, work); r.err != nil {
@@ -273,7 +281,8 @@ func (s *Service) batch(clean *View, reqs []*request) *View {
 		return clean
 	}
 	if len(changes) > 0 {
-		s.show(work.publish(s.View()), changes)
+		s.view.Store(work.publish(s.View()))
+		s.noteAll(changes)
 		for _, c := range commits {
 			for _, fn := range s.follow {
 				fn(c)
