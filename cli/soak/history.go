@@ -1,8 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"math"
+	"slices"
+	"sort"
 	"sync"
 
 	"github.com/anishathalye/porcupine"
@@ -62,7 +66,8 @@ func (h *histories) check(w *world) {
 			name := h.what + " " + key
 			picture := w.save(name+".html", func(out io.Writer) error { return porcupine.Visualize(model(h.initial[key]), info, out) })
 			text := w.save(name+".txt", func(out io.Writer) error { return h.print(out, key) })
-			w.violate("%s %s: its history of %d operations is not linearizable (%s); see %s and %s", h.what, key, len(ops), result, picture, text)
+			w.violate("%s %s: its history of %d operations is not linearizable (%s): the first answer that does not fit is\n  %s\n  see %s and %s",
+				h.what, key, len(ops), result, tell(culprit(h.initial[key], ops)), picture, text)
 		}
 		h.initial[key] = left(h.initial[key], ops[len(ops)-1].Output.(outcome))
 		delete(h.ops, key)
@@ -77,11 +82,43 @@ func left(before state, o outcome) state {
 	return state{exists: true, desc: o.desc, param: o.param, rev: o.rev}
 }
 
+// culprit is the operation whose answer is the first that does not fit: up to the moment before it
+// came the history is possible.
+func culprit(initial state, ops []porcupine.Operation) porcupine.Operation {
+	ops = slices.Clone(ops)
+	slices.SortFunc(ops, func(a, b porcupine.Operation) int { return cmp.Compare(a.Return, b.Return) })
+	i := sort.Search(len(ops)-1, func(i int) bool {
+		result, _ := linearizable(initial, until(ops, ops[i].Return))
+		return result != porcupine.Ok
+	})
+	return ops[i]
+}
+
+// until is what is known of a history at a time: of what is not answered yet, only that it may be
+// carried out.
+func until(ops []porcupine.Operation, now int64) (known []porcupine.Operation) {
+	for _, o := range ops {
+		switch in := o.Input.(operation); {
+		case o.Return <= now:
+			known = append(known, o)
+		case o.Call <= now && in.writes():
+			o.Output, o.Return = outcome{verdict: lost}, math.MaxInt64
+			known = append(known, o)
+		}
+	}
+	return known
+}
+
+func tell(o porcupine.Operation) string {
+	return fmt.Sprintf("%12d - %12d client %2d %s", o.Call, o.Return, o.ClientId, describe(o.Input, o.Output))
+}
+
 func (h *histories) print(out io.Writer, key string) error {
-	m := model(h.initial[key])
 	fmt.Fprintf(out, "begins as %s\n", h.initial[key])
-	for _, o := range h.ops[key] {
-		if _, err := fmt.Fprintf(out, "%12d - %12d client %2d %s\n", o.Call, o.Return, o.ClientId, m.DescribeOperation(o.Input, o.Output)); err != nil {
+	ops := slices.Clone(h.ops[key])
+	slices.SortFunc(ops, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+	for _, o := range ops {
+		if _, err := fmt.Fprintln(out, tell(o)); err != nil {
 			return err
 		}
 	}

@@ -57,6 +57,7 @@ const (
 	failed  verdict = "failed"      // the test
 	nopath  verdict = "no path"     // the param is not set
 	lost    verdict = "lost"        // carried out before the end, or never
+	never   verdict = "never"       // carried out, so the server says of a repetition
 )
 
 // outcome is what the client learned.
@@ -131,6 +132,8 @@ func step(s state, o operation, out outcome) []state {
 		return []state{s, next}
 	case out.verdict == before && v == done:
 		return []state{next}
+	case out.verdict == never:
+		return []state{s}
 	case out.verdict != v:
 		return nil
 	case v == failed && out.found != strconv.Quote(s.desc):
@@ -171,14 +174,16 @@ func model(initial state) porcupine.Model {
 			}
 			return next
 		},
-		Hash: func(s any) uint64 { return maphash.Comparable(seed, s.(state)) },
-		DescribeOperation: func(in, out any) string {
-			o, r := in.(operation), out.(outcome)
-			return fmt.Sprintf("%s %s: %s", o.verb, args(o.want, o.desc, o.param), r.text())
-		},
-		DescribeState: func(s any) string { return s.(state).String() },
+		Hash:              func(s any) uint64 { return maphash.Comparable(seed, s.(state)) },
+		DescribeOperation: describe,
+		DescribeState:     func(s any) string { return s.(state).String() },
 	}
 	return m.ToModel()
+}
+
+func describe(in, out any) string {
+	o, r := in.(operation), out.(outcome)
+	return fmt.Sprintf("%s %s: %s", o.verb, args(o.want, o.desc, o.param), r.text())
 }
 
 func (s state) String() string {

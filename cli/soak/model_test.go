@@ -71,6 +71,13 @@ var impossible = map[string][]porcupine.Operation{
 		at(0, 0, 1, creates("none"), ok(1)), at(0, 2, 5, swaps("none", "x"), outcome{verdict: failed, found: `"y"`}),
 		at(1, 2, 5, swaps("none", "y"), outcome{verdict: failed, found: `"x"`}), at(0, 6, 7, gets, shows("none", 1)),
 	},
+	"a change that was refused and is made all the same": {
+		at(0, 0, 1, creates("a"), ok(1)), at(0, 2, 3, deletes, shows("a", 0)), at(1, 2, 5, operation{verb: set, param: "late"}, absent),
+		at(1, 6, 7, creates("b"), ok(3)), at(1, 8, 9, gets, outcome{verdict: done, shown: true, desc: "b", param: "late", rev: 4}),
+	},
+	"a change that was refused at its first sending, and is made by the second": {
+		at(0, 0, 1, creates("a"), ok(1)), at(1, 2, 5, puts("b", ""), outcome{verdict: never}), at(1, 6, 7, gets, shows("b", 2)),
+	},
 	"a lost acknowledged write": {
 		at(0, 0, 1, creates("a"), ok(1)), at(0, 2, 3, swaps("a", "b"), ok(2)), at(0, 100, 101, gets, shows("a", 1)),
 	},

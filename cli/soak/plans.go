@@ -107,7 +107,7 @@ func (w *plans) edit(ctx context.Context, c *caller, uuid string) error {
 	switch {
 	case err != nil:
 		return err
-	case a.lost:
+	case a.lost, a.refused():
 		return nil
 	case a.status == http.StatusOK: // seen, not made: where it is already there is no change
 		return w.seen(c, &a, a.body)

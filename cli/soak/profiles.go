@@ -195,6 +195,8 @@ func read(o operation, key string, a *answer, rev uint64) (outcome, error) {
 		switch {
 		case a.repeated():
 			return outcome{verdict: before}, nil
+		case a.refused():
+			return outcome{verdict: never}, nil
 		case o.verb == create:
 			return outcome{verdict: exists}, nil
 		case o.verb == drop:

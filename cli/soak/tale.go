@@ -207,17 +207,17 @@ func (w *world) compare(what string, got []line, belongs func(*line) bool, all [
 			continue
 		}
 		if i == len(got) || got[i] != want {
-			w.violate("%s differs at revision %d, %s: %s", what, want.rev, want.at, tellLine(got, i))
+			w.violate("%s differs at revision %d, %s: %s", what, want.rev, want.at, here(got, i))
 			return
 		}
 		i++
 	}
 	if i < len(got) {
-		w.violate("%s has more: %s", what, tellLine(got, i))
+		w.violate("%s has more: %s", what, here(got, i))
 	}
 }
 
-func tellLine(list []line, i int) string {
+func here(list []line, i int) string {
 	if i >= len(list) {
 		return "it ends before"
 	}

@@ -176,8 +176,14 @@ func (a *answer) problem() (e models.Error) {
 
 // repeated tells whether the server says that it has carried the request out before; then the
 // object is gone by now, or it would have been shown.
-func (a *answer) repeated() bool {
-	return a.status == http.StatusConflict && bytes.Contains(a.body, []byte("has been carried out before"))
+func (a *answer) repeated() bool { return a.says("has been carried out before") }
+
+// refused tells whether the server says that it will not carry out the request, since it was
+// refused already when it came for the first time.
+func (a *answer) refused() bool { return a.says("was answered before, and has changed nothing") }
+
+func (a *answer) says(text string) bool {
+	return a.status == http.StatusConflict && bytes.Contains(a.body, []byte(text))
 }
 
 var foundText = regexp.MustCompile(`: expected .*, found (.*)$`)
