@@ -60,6 +60,7 @@ type App struct {
 	loopback  bool // nobody else is let in while the default password is in use
 	working   sync.WaitGroup
 	stop      context.CancelFunc
+	closed    sync.Once
 }
 
 // New opens the data, starts the rooms and listens. The server answers from Run on.
@@ -174,11 +175,13 @@ func (a *App) Run(ctx context.Context) error {
 const drain = 10 * time.Second
 
 // Close ends the server. It may be called more than once.
-func (a *App) Close() {
+func (a *App) Close() { a.closed.Do(a.end) }
+
+// end stops the rooms in order. They stay where they are: requests under way still use them.
+func (a *App) end() {
 	a.ready.stopping.Store(true)
 	if a.hub != nil {
 		a.hub.Close()
-		a.hub = nil
 		a.objects.EndWaits()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
@@ -191,7 +194,6 @@ func (a *App) Close() {
 	for _, l := range a.listeners {
 		l.Close()
 	}
-	a.servers, a.listeners = nil, nil
 	if a.stop != nil {
 		a.stop()
 	}
@@ -203,13 +205,11 @@ func (a *App) Close() {
 	}
 	if a.objects != nil {
 		a.objects.Close()
-		a.objects = nil
 	}
 	if a.engine != nil {
 		if err := a.engine.Close(); err != nil {
 			a.log.Error("closing the store", "error", err)
 		}
-		a.engine = nil
 	}
 }
 

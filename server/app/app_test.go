@@ -557,6 +557,45 @@ func TestStoppingDoesNotWaitForThoseWhoWait(t *testing.T) {
 	stop()
 }
 
+// TestStoppingUnderLoadBreaksNothing: changes that are under way when the server stops are carried
+// out and answered, or refused; those that come later find nobody.
+func TestStoppingUnderLoadBreaksNothing(t *testing.T) {
+	_, admin, stop := start(t, config(t))
+	const writers = 16
+	var busy, ended sync.WaitGroup
+	busy.Add(writers)
+	for i := range writers {
+		path := fmt.Sprintf("/profiles/busy-%d", i)
+		admin.must("POST", "/profiles", fmt.Sprintf(`{"Name":"busy-%d"}`, i), nil)
+		ended.Go(func() {
+			started := sync.OnceFunc(busy.Done)
+			defer started()
+			for n := 0; ; n++ {
+				body := fmt.Sprintf(`[{"op":"add","path":"/Description","value":"%d"}]`, n)
+				req, err := http.NewRequestWithContext(t.Context(), "PATCH", admin.url+"/api/v3"+path, strings.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				req.Header.Set("Authorization", "Bearer "+admin.token)
+				res, err := transport.RoundTrip(req)
+				if err != nil {
+					return
+				}
+				_, err = io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+				if err != nil || res.StatusCode != http.StatusOK && res.StatusCode != http.StatusServiceUnavailable {
+					t.Errorf("status %d, %v", res.StatusCode, err)
+				}
+				started()
+			}
+		})
+	}
+	busy.Wait()
+	stop()
+	ended.Wait()
+}
+
 // TestAServerThatCannotStartSaysWhy: and leaves nothing behind that would keep the next from it.
 func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 	cfg := config(t)
