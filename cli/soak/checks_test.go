@@ -313,6 +313,17 @@ func TestTheSeedDecidesTheFaults(t *testing.T) {
 	}
 }
 
+func TestAServerThatPanicsIsNoticed(t *testing.T) {
+	alarms := 0
+	s := &server{alarm: func(string) { alarms++ }}
+	for _, line := range []string{"panic: assignment to entry in nil map\n", "fatal error: concurrent map writes", `{"msg":"panic: not at all"}`} {
+		s.line([]byte(line))
+	}
+	if alarms != 2 {
+		t.Errorf("%d alarms, want 2", alarms)
+	}
+}
+
 func TestAViolationEndsTheRound(t *testing.T) {
 	var out strings.Builder
 	w := &world{out: &out, shown: map[string]int{}}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,8 @@ type server struct {
 	proc *spawn.Process
 	data string       // its folder
 	now  func() int64 // the clock of all histories
+	// alarm is told when the server panics; it must not, not even while it is being killed.
+	alarm func(line string)
 
 	mu      sync.Mutex
 	life    *life         // the newest
@@ -51,6 +54,11 @@ func newServer(bin, root string, died chan<- *spawn.Process, now func() int64) *
 
 // line reads the log of the server, which tells the port that it has got.
 func (s *server) line(text []byte) {
+	for _, alarm := range []string{"panic:", "fatal error:", "WARNING: DATA RACE"} {
+		if bytes.HasPrefix(text, []byte(alarm)) {
+			s.alarm(string(bytes.TrimSpace(text)))
+		}
+	}
 	var entry struct{ Msg, API string }
 	if json.Unmarshal(text, &entry) != nil || entry.Msg != "serving" {
 		return

@@ -72,6 +72,7 @@ func newWorld(o *options, out io.Writer) (*world, error) {
 		return nil, err
 	}
 	w.server = newServer(o.bin, w.root, w.died, w.now)
+	w.server.alarm = func(line string) { w.violate("the server broke: %s; see %s", line, w.server.proc.Log) }
 	w.http = &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 64, // the server's certificate is its own
 	}}
