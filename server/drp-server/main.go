@@ -64,6 +64,7 @@ func run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	defer app.Collect()()
 	a, err := app.New(ctx, cfg)
 	if err != nil {
 		return err

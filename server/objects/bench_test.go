@@ -13,7 +13,9 @@ import (
 func BenchmarkPatch(b *testing.B) {
 	for _, size := range []int{1 << 10, 16 << 10} {
 		b.Run(fmt.Sprintf("%dKB", size>>10), func(b *testing.B) {
-			s, err := New(newMemory(), nil, now, discard)
+			engine := newMemory()
+			engine.quick = true
+			s, err := New(engine, nil, now, discard)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -25,6 +25,7 @@ type memory struct {
 	gate    chan struct{} // commits wait for a value from it, if not nil,
 	entered chan struct{} // after they have said so here
 	batches []int         // sizes of the batches committed
+	quick   bool          // patches are not checked
 }
 
 func newMemory() *memory { return &memory{records: map[store.Key]store.Record{}} }
@@ -86,8 +87,10 @@ func (m *memory) Commit(_ context.Context, batch []store.Change) error {
 			if r, ok := next[w.Key]; ok {
 				was = r.Raw
 			}
-			if is, err := Advance(w.Kind, was, [][]byte{w.Patch}); err != nil || !bytes.Equal(is, w.Raw) {
-				return fmt.Errorf("the patch %s of %s leads to %s, %v, not to %s", w.Patch, was, is, err, w.Raw)
+			if !m.quick {
+				if is, err := Advance(w.Kind, was, [][]byte{w.Patch}); err != nil || !bytes.Equal(is, w.Raw) {
+					return fmt.Errorf("the patch %s of %s leads to %s, %v, not to %s", w.Patch, was, is, err, w.Raw)
+				}
 			}
 			r := store.Record{Key: w.Key, Rev: c.Rev, Raw: w.Raw}
 			if w.Raw == nil {

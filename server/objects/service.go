@@ -80,7 +80,7 @@ func New(engine store.Engine, base []models.Object, now func() time.Time, log *s
 		if err := validate(o); err != nil {
 			return nil, fmt.Errorf("object that comes with the server: %w", err)
 		}
-		e, err := newEntry(o, nil)
+		e, _, err := newEntry(o, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -66,8 +66,9 @@ type Tx struct {
 type write struct {
 	key   store.Key
 	op    Op
-	old   *Entry // nil: there was none
-	entry *Entry // nil: deleted
+	old   *Entry      // nil: there was none
+	entry *Entry      // nil: deleted
+	part  models.Part // in which old and entry differ
 	patch []byte
 }
 
@@ -304,14 +305,14 @@ func (tx *Tx) stage(c *Change, old *Entry) *write {
 
 // seal fixes the bytes of a staged object.
 func (w *write) seal() error {
-	e, err := newEntry(w.entry.Object, w.old)
+	e, part, err := newEntry(w.entry.Object, w.old)
 	if err != nil {
 		return models.Problem(models.Invalid, w.key.Kind, w.key.ID, err.Error()).Typed("ValidationError")
 	}
 	if len(e.stored) > store.MaxRecord {
 		return models.Problem(models.TooLarge, w.key.Kind, w.key.ID, "the object would be larger than 1 MiB")
 	}
-	*w.entry = *e
+	*w.entry, w.part = *e, part
 	return nil
 }
 
@@ -359,7 +360,7 @@ func (w *write) steps(was, is []byte) (patch.Patch, error) {
 	if was == nil || is == nil {
 		return patch.Diff(was, is, patch.Tests)
 	}
-	values, err := models.Changed(w.old.Object, w.entry.Object).Values(w.old.Object, w.entry.Object)
+	values, err := w.part.Values(w.old.Object, w.entry.Object)
 	if err != nil {
 		return nil, err
 	}

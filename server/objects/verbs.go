@@ -222,7 +222,7 @@ func (tx *Tx) mayChange(old *Entry, o models.Object) error {
 	if tx.mayUpdate(old.Object) == nil {
 		return nil
 	}
-	now, err := newEntry(o, old)
+	now, _, err := newEntry(o, old)
 	if err != nil {
 		return err
 	}

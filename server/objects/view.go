@@ -21,33 +21,31 @@ type Entry struct {
 // Clone copies the object, hidden fields included.
 func (e *Entry) Clone() models.Object { return models.Copy(e.Object) }
 
-// newEntry is the entry of an object that takes the place of old (nil: of none). What the two have
-// in common is not encoded again.
-func newEntry(o models.Object, old *Entry) (*Entry, error) {
-	stored, err := encode(o, old)
+// newEntry is the entry of an object that takes the place of old (nil: of none), and the part in
+// which the two differ. What they have in common is not encoded again.
+func newEntry(o models.Object, old *Entry) (*Entry, models.Part, error) {
+	stored, part, err := encode(o, old)
 	if err != nil {
-		return nil, err
+		return nil, part, err
 	}
 	e := &Entry{Object: o, Raw: stored, stored: stored}
-	return e, e.hide()
+	return e, part, e.hide()
 }
 
 // encode is the canonical JSON of an object.
-func encode(o models.Object, old *Entry) ([]byte, error) {
+func encode(o models.Object, old *Entry) (raw []byte, part models.Part, err error) {
 	if old != nil {
-		part := models.Changed(old.Object, o)
-		if part.Empty() {
-			return old.stored, nil
+		if part = models.Changed(old.Object, o); part.Empty() {
+			return old.stored, part, nil
 		}
 		if raw, err := part.Splice(old.stored, o); err == nil {
-			return raw, nil
+			return raw, part, nil
 		}
 	}
-	raw, err := models.Marshal(o)
-	if err == nil {
+	if raw, err = models.Marshal(o); err == nil {
 		models.Settle(o, raw)
 	}
-	return raw, err
+	return raw, part, err
 }
 
 // readEntry is the entry of an object as the store keeps it.
@@ -61,7 +59,7 @@ func readEntry(kind string, raw []byte, rev uint64) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := newEntry(o, nil)
+	e, _, err := newEntry(o, nil)
 	if err == nil {
 		e.Rev = rev
 	}

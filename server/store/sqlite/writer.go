@@ -17,6 +17,7 @@ type writer struct {
 	conn *sql.Conn
 
 	insert, update, remove, log, behind *sql.Stmt
+	begin, flush                        *sql.Stmt
 
 	advance Advance
 	lag     lag
@@ -65,6 +66,8 @@ func (w *writer) start(ctx context.Context) (err error) {
 		{&w.update, `UPDATE records SET rev = ?, raw = ? WHERE row = ?`},
 		{&w.remove, `DELETE FROM records WHERE row = ?`},
 		{&w.behind, `UPDATE lag SET up_to = ?`},
+		{&w.begin, `BEGIN IMMEDIATE`},
+		{&w.flush, `COMMIT`},
 		{&w.log, `INSERT INTO history (rev, n, time, who, once, kind, id, action, prev, patch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 	} {
 		if *p.stmt, err = w.conn.PrepareContext(lasting, p.sql); err != nil {
@@ -262,7 +265,7 @@ func (w *writer) transaction(ctx context.Context, fn func(context.Context) error
 			_, _ = w.conn.ExecContext(lasting, "ROLLBACK")
 		}
 	}()
-	if _, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if _, err := w.begin.ExecContext(ctx); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -271,7 +274,7 @@ func (w *writer) transaction(ctx context.Context, fn func(context.Context) error
 	if err := fn(lasting); err != nil {
 		return err
 	}
-	if _, err := w.conn.ExecContext(lasting, "COMMIT"); err != nil {
+	if _, err := w.flush.ExecContext(lasting); err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
 	return nil
@@ -323,7 +326,7 @@ func parseTime(s string) (time.Time, error) { return time.Parse(timeFormat, s) }
 
 func (w *writer) close() error {
 	var errs []error
-	for _, s := range []*sql.Stmt{w.insert, w.update, w.remove, w.log, w.behind} {
+	for _, s := range []*sql.Stmt{w.insert, w.update, w.remove, w.log, w.behind, w.begin, w.flush} {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}
