@@ -530,7 +530,15 @@ func (k *pick) splice(b, raw []byte, m *memberShape, f reflect.Value) ([]byte, e
 	}
 	keys := k.keys
 	b = append(b, '{')
-	at := 1
+	at, kept := 1, 1 // members from raw[kept] to raw[at] stay
+	keep := func(to int) {
+		if part := bytes.TrimSuffix(raw[kept:to], []byte(",")); len(part) > 0 {
+			if len(b) > open {
+				b = append(b, ',')
+			}
+			b = append(b, part...)
+		}
+	}
 	for at < len(raw) && raw[at] == '"' && len(keys) > 0 {
 		colon := skipText(raw, at)
 		if colon < 0 {
@@ -540,40 +548,43 @@ func (k *pick) splice(b, raw []byte, m *memberShape, f reflect.Value) ([]byte, e
 		if end < 0 || end == len(raw) {
 			return nil, errShape
 		}
-		name, err := unquote(raw[at:colon])
-		if err != nil {
-			return nil, err
-		}
-		for len(keys) > 0 && keys[0] < name {
-			if err := put(keys[0]); err != nil {
+		name := raw[at+1 : colon-1]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			s, err := unquote(raw[at:colon])
+			if err != nil {
 				return nil, err
 			}
-			keys = keys[1:]
+			name = []byte(s)
 		}
-		if len(keys) > 0 && keys[0] == name {
-			if err := put(name); err != nil {
+		if raw[end] == ',' {
+			end++
+		}
+		if keys[0] <= string(name) {
+			keep(at)
+			kept = at
+			for len(keys) > 0 && keys[0] <= string(name) {
+				if keys[0] == string(name) {
+					kept = end
+				}
+				if err := put(keys[0]); err != nil {
+					return nil, err
+				}
+				keys = keys[1:]
+			}
+		}
+		at = end
+	}
+	if len(keys) > 0 {
+		keep(at)
+		kept = len(raw) - 1
+		for _, key := range keys {
+			if err := put(key); err != nil {
 				return nil, err
 			}
-			keys = keys[1:]
-		} else {
-			if len(b) > open {
-				b = append(b, ',')
-			}
-			b = append(b, raw[at:end]...)
-		}
-		if at = end; raw[at] == ',' {
-			at++
 		}
 	}
-	for _, key := range keys {
-		if err := put(key); err != nil {
-			return nil, err
-		}
-	}
-	if at < len(raw)-1 && len(b) > open {
-		b = append(b, ',')
-	}
-	return append(b, raw[at:]...), nil
+	keep(len(raw) - 1)
+	return append(b, '}'), nil
 }
 
 // Read decodes what Marshal wrote, much quicker than Unmarshal; the object shares memory with
