@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// spare is how much garbage may lie about before the collector runs. A server with few objects
+	// garbage is how much garbage may lie about before the collector runs. A server with few objects
 	// would else collect after every few megabytes, many times a second under load.
-	spare = 64 << 20
+	garbage = 64 << 20
 	// leastPercent is what a server with many objects gives the collector instead, in percent of
 	// what is alive: its objects are mostly text, which costs the collector little, so it collects
 	// earlier than Go would and needs less memory.
@@ -65,5 +65,5 @@ func (c *pacer) look() {
 
 // pace is the percentage for so many bytes alive.
 func pace(live uint64) int {
-	return int(min(max(spare*100/max(live, 1), leastPercent), mostPercent))
+	return int(min(max(garbage*100/max(live, 1), leastPercent), mostPercent))
 }
