@@ -26,6 +26,7 @@ const (
 	TooSlow                    // the request has not arrived in time
 	LongURL                    // longer than the server takes
 	LongHeader                 // larger than the server takes
+	Full                       // the server's disk is full; try again when there is room
 )
 
 // Error is what every failing request answers with.

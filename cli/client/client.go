@@ -394,6 +394,7 @@ var classes = map[int]models.Class{
 	http.StatusRequestTimeout:              models.TooSlow,
 	http.StatusRequestURITooLong:           models.LongURL,
 	http.StatusRequestHeaderFieldsTooLarge: models.LongHeader,
+	http.StatusInsufficientStorage:         models.Full,
 }
 
 // failure reads the error envelope; an answer without one is a CLIENT_ERROR.

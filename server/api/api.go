@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"drp/models"
@@ -224,6 +225,7 @@ var statuses = map[models.Class]int{
 	models.TooSlow:       http.StatusRequestTimeout,
 	models.LongURL:       http.StatusRequestURITooLong,
 	models.LongHeader:    http.StatusRequestHeaderFieldsTooLarge,
+	models.Full:          http.StatusInsufficientStorage,
 }
 
 // fail writes the error envelope.
@@ -234,6 +236,9 @@ func (a *API) fail(c *gin.Context, err error) {
 		var again *objects.Repeated
 		if errors.As(err, &again) {
 			e = models.Problem(models.Conflict, again.Kind, again.Key, "a request with this Idempotency-Key has been carried out before; look at the outcome")
+		}
+		if errors.Is(err, syscall.ENOSPC) {
+			e.Class = models.Full
 		}
 		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 			e.Class = models.Busy

@@ -316,6 +316,9 @@ func (s *Service) commit(changes []store.Change, seen *Batch) error {
 	if errors.As(err, &conflict) {
 		return models.Problem(models.Busy, conflict.Key.Kind, conflict.Key.ID, "another server wrote first; try again")
 	}
+	if errors.Is(err, store.ErrFull) {
+		return models.Problem(models.Full, "", "", "the disk of the server is full: nothing was changed")
+	}
 	return models.Problem(models.Internal, "", "", "the change could not be made durable: "+err.Error())
 }
 

@@ -98,6 +98,9 @@ var (
 	ErrLocked = errors.New("store: in use by another process")
 	// ErrTooLarge says that a record exceeds MaxRecord.
 	ErrTooLarge = errors.New("store: record is larger than 1 MiB")
+	// ErrFull says that there is no room for a change. Nothing was written; once there is room the
+	// engine goes on by itself.
+	ErrFull = errors.New("store: no room left on the disk")
 	// ErrClosed says that the engine has been closed.
 	ErrClosed = errors.New("store: closed")
 )

@@ -2,9 +2,13 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"drp/server/store"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Commit makes the batch durable in one transaction; see store.Engine. A change without writes,
@@ -19,10 +23,19 @@ func (e *Engine) Commit(ctx context.Context, batch []store.Change) error {
 	}
 	defer e.release()
 	if err := e.writer.commit(ctx, batch); err != nil {
-		return fmt.Errorf("commit to %s: %w", e.path, err)
+		return fmt.Errorf("commit to %s: %w", e.path, named(err))
 	}
 	e.raise(e.writer.rev)
 	return nil
+}
+
+// named gives an error of SQLite the name that store has for it, if it has one.
+func named(err error) error {
+	var s *sqlite.Error
+	if errors.As(err, &s) && s.Code() == sqlite3.SQLITE_FULL {
+		return fmt.Errorf("%w: %w", store.ErrFull, err)
+	}
+	return err
 }
 
 // fit refuses changes that no state of the store could take.

@@ -30,8 +30,8 @@ func refill(rev uint64) []store.Change {
 }
 
 // starvation commits more than there is room for, again and again, and then with room. Starve and
-// feed take the room away and give it back.
-func starvation(e *Engine, starve, feed func() error) error {
+// feed take the room away and give it back; says is part of the error meanwhile.
+func starvation(e *Engine, starve, feed func() error, says string) error {
 	ctx := context.Background()
 	first := save(1, "a", 0, []byte("old"))
 	first.Writes = append(first.Writes, store.Write{Key: key("b"), Raw: []byte("old"), Action: "create", Patch: storetest.Patch("", []byte("old"))})
@@ -42,8 +42,8 @@ func starvation(e *Engine, starve, feed func() error) error {
 		return err
 	}
 	for range 3 {
-		if err := e.Commit(ctx, refill(2)); err == nil || !strings.Contains(err.Error(), e.path) {
-			return fmt.Errorf("commit without room: got %v, want an error that names the file", err)
+		if err := e.Commit(ctx, refill(2)); err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), e.path) {
+			return fmt.Errorf("commit without room: got %v, want %q and the name of the file", err, says)
 		}
 		if err := holds(e, 1, map[string]string{"a": "old", "b": "old"}); err != nil {
 			return fmt.Errorf("after a commit without room: %w", err)
@@ -96,7 +96,7 @@ func TestFullDatabaseRecovers(t *testing.T) {
 			return e.writer.conn.QueryRowContext(t.Context(), "PRAGMA max_page_count = "+pages).Scan(&n)
 		}
 	}
-	if err := starvation(e, limit("1"), limit("1000000")); err != nil { // never below what it has
+	if err := starvation(e, limit("1"), limit("1000000"), store.ErrFull.Error()); err != nil { // never below what it has
 		t.Fatal(err)
 	}
 	healthy(t, e)
@@ -125,7 +125,7 @@ func starve(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := starvation(e, limit(syscall.Rlimit{Cur: uint64(log.Size()) + 32<<10, Max: free.Max}), limit(free)); err != nil {
+	if err := starvation(e, limit(syscall.Rlimit{Cur: uint64(log.Size()) + 32<<10, Max: free.Max}), limit(free), "disk I/O error"); err != nil {
 		return err
 	}
 	fmt.Println("recovered")
