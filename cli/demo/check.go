@@ -7,6 +7,8 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -57,7 +59,17 @@ func (w *world) check(ctx context.Context, r *report) error {
 	w.checkLeader(&profile, machines, r)
 	w.checkOrder(&profile, r)
 	w.checkJobs(machines, jobs, r)
+	w.checkData(ctx, r)
 	return nil
+}
+
+// checkData: the server's data and the whole history of it are sound, as drp-server check finds
+// them beside the running server.
+func (w *world) checkData(ctx context.Context, r *report) {
+	out, err := exec.CommandContext(ctx, w.server.Argv[0], "check", "--base-root", filepath.Join(w.root, "server")).CombinedOutput()
+	if err != nil {
+		r.wrongf("drp-server check: %v: %s", err, out)
+	}
 }
 
 // checkLeader: the profile names one leader, which is the one machine that says it won and the

@@ -19,6 +19,7 @@ import (
 	"drp/models"
 	"drp/server/api"
 	"drp/server/auth"
+	"drp/server/backup"
 	"drp/server/content"
 	"drp/server/events"
 	"drp/server/joblog"
@@ -86,6 +87,9 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	if err := os.MkdirAll(cfg.BaseRoot, 0o700); err != nil {
 		return nil, fmt.Errorf("--base-root: %w", err)
 	}
+	if err := backup.Finished(cfg.BaseRoot); err != nil {
+		return nil, err
+	}
 	engine, err := engineAt(ctx, filepath.Join(cfg.BaseRoot, "drp.db"))
 	if err != nil {
 		return nil, err
@@ -149,8 +153,9 @@ func (a *App) Run(ctx context.Context) error {
 	failed := make(chan error, len(a.servers))
 	a.servers[0].Handler = a.handler()
 	for i, s := range a.servers {
+		l := a.listeners[i] // Close may come before this one serves
 		a.working.Go(func() {
-			if err := s.Serve(a.listeners[i]); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				failed <- err
 			}
 		})

@@ -19,6 +19,7 @@ import (
 
 	"drp/models"
 	"drp/server/auth"
+	"drp/server/backup"
 	"drp/server/objects"
 
 	"github.com/coder/websocket"
@@ -130,6 +131,7 @@ func run(t *testing.T, a *App) (_ *App, admin client, stop func()) {
 			if err := <-ended; err != nil {
 				t.Error(err)
 			}
+			sound(t, a.cfg.BaseRoot)
 			transport.CloseIdleConnections()
 		})
 	}
@@ -139,6 +141,17 @@ func run(t *testing.T, a *App) (_ *App, admin client, stop func()) {
 	admin.must("GET", "/users/rocketskates/token", nil, &token)
 	admin.token = token.Token
 	return a, admin, stop
+}
+
+// sound fails the test if what a server has left on the disk has any damage.
+func sound(t *testing.T, root string) {
+	t.Helper()
+	report, err := backup.CheckRoot(context.Background(), root, nil)
+	if err != nil {
+		t.Error(err)
+	} else if len(report.Problems) > 0 {
+		t.Errorf("the data of the server: %v", report.Problems)
+	}
 }
 
 // routes are the method and path of every route, with ids of existing objects filled in.

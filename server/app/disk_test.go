@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -80,6 +83,23 @@ func TestServerSurvivesItsDisk(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUnfinishedRestoreIsNotServed: half of a backup is not taken for a server's data.
+func TestUnfinishedRestoreIsNotServed(t *testing.T) {
+	cfg := config(t)
+	marker := filepath.Join(cfg.BaseRoot, "RESTORE-UNFINISHED")
+	if err := os.WriteFile(marker, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := New(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "restore") {
+		a.Close()
+		t.Errorf("start: got %v, want an error that names the restore", err)
+	}
+	if err := os.Remove(marker); err != nil {
+		t.Fatal(err)
+	}
+	start(t, cfg)
 }
 
 func names(t *testing.T, admin client) string {

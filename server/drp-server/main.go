@@ -19,6 +19,11 @@ const help = `drp-server stores the objects of a site and drives its machines th
 
 Usage:
   drp-server [options]
+  drp-server backup FILE        copy the data of a server, running or not, into one file
+  drp-server restore FILE       put such a copy in place
+  drp-server check [FILE]       look for damage in the data, or in a copy
+
+Each command has its own --help.
 
 Examples:
   drp-server --base-root ./data                              on the default ports
@@ -41,6 +46,11 @@ func main() {
 }
 
 func run(args []string) error {
+	if len(args) > 0 {
+		if c, ok := commands[args[0]]; ok {
+			return c.run(args[0], args[1:])
+		}
+	}
 	groups := app.Flags()
 	flags := app.FlagSet(groups)
 	version := flags.Bool("version", false, "print the version and end")
@@ -53,7 +63,7 @@ func run(args []string) error {
 	case err != nil:
 		return fmt.Errorf("%w; see drp-server --help", err)
 	case flags.NArg() > 0:
-		return fmt.Errorf("unexpected argument %q; see drp-server --help", flags.Arg(0))
+		return fmt.Errorf("unknown command %q; see drp-server --help", flags.Arg(0))
 	case *version:
 		fmt.Println("drp-server " + app.Version)
 		return nil
