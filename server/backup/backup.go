@@ -347,7 +347,7 @@ func compare(want, got []File) (p Problems) {
 // checkDatabase looks for damage in a database, and tells its revision. The error is one of
 // reading.
 func checkDatabase(ctx context.Context, file string, tell Progress) (uint64, Problems, error) {
-	r, err := sqlite.OpenReader(ctx, file)
+	r, err := sqlite.OpenReader(ctx, file, objects.Advance)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -3,6 +3,7 @@ package backup
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ type site struct {
 
 func open(t *testing.T, root string) *site {
 	t.Helper()
-	e, err := sqlite.Open(t.Context(), filepath.Join(root, database))
+	e, err := sqlite.Open(t.Context(), filepath.Join(root, database), objects.Advance)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func fill(t *testing.T, root string) {
 func contents(t *testing.T, root string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	r, err := sqlite.OpenReader(t.Context(), filepath.Join(root, database))
+	r, err := sqlite.OpenReader(t.Context(), filepath.Join(root, database), objects.Advance)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,6 +322,65 @@ func TestBackupUnderLoadIsOneRevision(t *testing.T) {
 			t.Errorf("restored: got revision %d with %d objects, want %d with %d", back.View().Rev, len(got), c.m.Revision, len(states[c.m.Revision]))
 		}
 		back.close()
+	}
+}
+
+// TestDataOfAKilledServerIsWhole: what kill -9 leaves, with all of it in the log and no record up to
+// date, is checked and copied as it is, and not changed by that.
+func TestDataOfAKilledServerIsWhole(t *testing.T) {
+	root, killed := t.TempDir(), t.TempDir()
+	s := open(t, root)
+	for n := range 9 {
+		s.do(func(tx *objects.Tx) error { return describe(tx, fmt.Sprint("text ", n)) })
+	}
+	s.do(func(tx *objects.Tx) error { return tx.Create(machine(1)) })
+	s.do(func(tx *objects.Tx) error { return tx.Delete("profiles", "right") })
+	for _, name := range []string{database, database + "-wal"} {
+		b, err := os.ReadFile(filepath.Join(root, name))
+		if err = errors.Join(err, os.WriteFile(filepath.Join(killed, name), b, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.close()
+	hold := func() string {
+		var all string
+		for _, name := range []string{database, database + "-wal"} {
+			b, err := os.ReadFile(filepath.Join(killed, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all += fmt.Sprintf("%x", sha256.Sum256(b))
+		}
+		return all
+	}
+	before := hold()
+	clean(t, killed)
+	file, into := filepath.Join(t.TempDir(), "b"), t.TempDir()
+	if _, err := ToFile(t.Context(), killed, file, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if hold() != before {
+		t.Error("check or backup have changed the data")
+	}
+	if _, err := restore(t, file, into, false); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := contents(t, into), contents(t, root); !reflect.DeepEqual(got, want) {
+		t.Errorf("restored: got %v, want %v", got, want)
+	}
+	// History that a late record needs is missed too.
+	damage(t, killed, `DELETE FROM history WHERE rev = 4`)
+	if report, err := CheckRoot(t.Context(), killed, nil); err != nil || len(report.Problems) == 0 {
+		t.Errorf("a revision lost before it reached the records: got %v and %v, want a problem", report, err)
+	}
+}
+
+func TestDataOfANewerServerIsRefused(t *testing.T) {
+	root := t.TempDir()
+	fill(t, root)
+	damage(t, root, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)`)
+	if _, err := CheckRoot(t.Context(), root, nil); err == nil || !strings.Contains(err.Error(), "newer drp") {
+		t.Errorf("got %v, want that a newer drp has changed it", err)
 	}
 }
 

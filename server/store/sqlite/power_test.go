@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,7 +89,7 @@ func (w *work) newest() uint64 { return uint64(len(w.changes)) }
 
 // open opens the store; it may fail when the disk does.
 func (w *work) open() error {
-	e, err := open(context.Background(), filepath.Join(w.dir, "drp.db"), storetest.Advance, w.disk)
+	e, err := open(context.Background(), filepath.Join(w.dir, "drp.db"), chained, w.disk)
 	if err == nil {
 		w.e = e
 		w.t.Cleanup(func() { e.Close() })
@@ -186,10 +188,30 @@ func (w *work) change(rev uint64, state map[store.Key]store.Record) store.Change
 			}
 			state[k] = store.Record{Key: k, Rev: rev, Raw: wr.Raw}
 		}
-		wr.Patch = storetest.Patch(strconv.FormatUint(w.random.Uint64(), 10), wr.Raw)
+		wr.Patch = storetest.Patch(link(old.Raw), wr.Raw)
 		c.Writes = append(c.Writes, wr)
 	}
 	return c
+}
+
+// link names the version of a record that a patch leads on from.
+func link(raw []byte) string {
+	h := fnv.New64()
+	h.Write(raw)
+	return strconv.FormatUint(h.Sum64(), 16)
+}
+
+// chained applies patches, each of which leads on from what the one before has made.
+func chained(kind string, raw []byte, patches [][]byte) (_ []byte, err error) {
+	for _, p := range patches {
+		if from, _, _ := strings.Cut(string(p), "="); from != link(raw) {
+			return nil, fmt.Errorf("the patch leads on from %s, the record is %s", from, link(raw))
+		}
+		if raw, err = storetest.Advance(kind, raw, [][]byte{p}); err != nil {
+			return nil, err
+		}
+	}
+	return raw, nil
 }
 
 func (w *work) now() (uint64, map[store.Key]store.Record, error) { return contents(w.e) }
@@ -212,7 +234,7 @@ func (w *work) at(cut int) (rev uint64) {
 
 // verify opens what a cut has left and says what is wrong with it. It returns the revision found.
 func (w *work) verify(dir string, cut int) (uint64, error) {
-	e, err := open(context.Background(), filepath.Join(dir, "drp.db"), storetest.Advance, faultvfs.Watch(w.t, dir, 0))
+	e, err := open(context.Background(), filepath.Join(dir, "drp.db"), chained, faultvfs.Watch(w.t, dir, 0))
 	if err != nil {
 		return 0, err
 	}
@@ -295,7 +317,7 @@ func (w *work) verifyCopies(dir string, cut int) error {
 			}
 			continue
 		}
-		e, err := Open(context.Background(), path, storetest.Advance)
+		e, err := Open(context.Background(), path, chained)
 		if err != nil {
 			return fmt.Errorf("backup: %w", err)
 		}
@@ -481,5 +503,53 @@ func TestPowerCutFindsLosses(t *testing.T) {
 			}
 			t.Logf("found a loss: %v", wrong[0])
 		})
+	}
+}
+
+// TestWhatWasNotSyncedIsNotBuiltUpon: what a failed sync has left in the log can be read when the
+// store is opened again, though it may not be on the disk. What is committed then survives a loss
+// of power nevertheless.
+func TestWhatWasNotSyncedIsNotBuiltUpon(t *testing.T) {
+	for seed := range uint64(30) {
+		dir := t.TempDir()
+		disk := faultvfs.Watch(t, dir, seed)
+		e, err := open(t.Context(), filepath.Join(dir, "drp.db"), storetest.Advance, disk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Commit(t.Context(), []store.Change{save(1, "a", 0, []byte("1"))}); err != nil {
+			t.Fatal(err)
+		}
+		disk.Fail(func(o faultvfs.Op) *faultvfs.Fault {
+			if o.Name == "drp.db-wal" && (o.Kind == faultvfs.Sync || o.Kind == faultvfs.Delete) {
+				return &faultvfs.Fault{}
+			}
+			return nil
+		})
+		if err := e.Commit(t.Context(), []store.Change{save(2, "a", 1, []byte("2"))}); err == nil {
+			t.Fatal("a commit without a sync is acknowledged")
+		}
+		_ = e.Close() // as much as it can; the log stays, as with kill -9
+		disk.Fail(nil)
+		if e, err = open(t.Context(), filepath.Join(dir, "drp.db"), storetest.Advance, disk); err != nil {
+			t.Fatal(err)
+		}
+		rev, _, err := contents(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Commit(t.Context(), []store.Change{save(rev+1, "b", 0, []byte("3"))}); err != nil {
+			t.Fatal(err)
+		}
+		acked, cut := disk.Now(), t.TempDir()
+		e.Close()
+		if err := disk.Cut(acked, rand.New(rand.NewPCG(seed, 0)), cut); err != nil {
+			t.Fatal(err)
+		}
+		e = must(t, cut)
+		if got, all, err := contents(e); err != nil || got != rev+1 || string(all[key("b")].Raw) != "3" {
+			t.Errorf("seed %d: got revision %d and %v, want %d", seed, got, err, rev+1)
+		}
+		e.Close()
 	}
 }

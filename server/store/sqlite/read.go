@@ -146,8 +146,13 @@ func (e *Engine) backup(ctx context.Context, path string) error {
 	return copyTo(within, e.readers, e.files, path)
 }
 
+// execer is a database, or a connection to one.
+type execer interface {
+	ExecContext(ctx context.Context, stmt string, args ...any) (sql.Result, error)
+}
+
 // copyTo copies beside the name and renames, so that a half copy never has it.
-func copyTo(ctx context.Context, db *sql.DB, sys files, path string) (err error) {
+func copyTo(ctx context.Context, db execer, sys files, path string) (err error) {
 	switch _, err := os.Lstat(path); {
 	case err == nil:
 		return &fs.PathError{Op: "copy to", Path: path, Err: fs.ErrExist}

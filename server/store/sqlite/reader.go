@@ -6,9 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
+	"strconv"
+	"strings"
 
+	"drp/migrations"
 	"drp/server/store"
 )
 
@@ -26,24 +30,25 @@ func Lock(path string) (io.Closer, error) {
 // process has it open or not: what it began with it sees to its end. Meanwhile the write-ahead
 // log of a database in use cannot be reused, so do not dwell.
 type Reader struct {
-	path string
-	db   *sql.DB
-	tx   *sql.Tx
+	path    string
+	db      *sql.DB
+	conn    *sql.Conn // in a transaction
+	advance Advance
 
 	Rev       uint64 // of the store
 	Compacted uint64 // history up to and including it is no longer kept
 }
 
-// OpenReader opens the database at path, which must be there.
-func OpenReader(ctx context.Context, path string) (*Reader, error) {
-	r, err := openReader(ctx, path)
+// OpenReader opens the database at path, which must be there; it may be of an older drp.
+func OpenReader(ctx context.Context, path string, advance Advance) (*Reader, error) {
+	r, err := openReader(ctx, path, advance)
 	if err != nil {
 		return nil, fmt.Errorf("read store %s: %w", path, err)
 	}
 	return r, nil
 }
 
-func openReader(ctx context.Context, path string) (_ *Reader, err error) {
+func openReader(ctx context.Context, path string, advance Advance) (_ *Reader, err error) {
 	if path, err = resolve(path); err != nil {
 		return nil, err
 	}
@@ -51,7 +56,7 @@ func openReader(ctx context.Context, path string) (_ *Reader, err error) {
 		return nil, err
 	}
 	dsn := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(10000)"}}.Encode()}
-	r := &Reader{path: path}
+	r := &Reader{path: path, advance: advance}
 	if r.db, err = sql.Open("sqlite", dsn.String()); err != nil {
 		return nil, err
 	}
@@ -61,20 +66,41 @@ func openReader(ctx context.Context, path string) (_ *Reader, err error) {
 		}
 	}()
 	r.db.SetMaxOpenConns(1)
-	if r.tx, err = r.db.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{ReadOnly: true}); err != nil {
+	if r.conn, err = r.db.Conn(context.WithoutCancel(ctx)); err != nil {
+		return nil, err
+	}
+	if _, err := r.conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return nil, err
 	}
 	// The first read is what fixes the state.
-	if r.Rev, r.Compacted, err = newest(ctx, r.tx); err != nil {
+	if err := r.conn.QueryRowContext(ctx, newestSQL).Scan(&r.Rev, &r.Compacted); err != nil {
 		return nil, err
 	}
-	return r, nil
+	return r, r.known(ctx)
+}
+
+// known refuses a database that a newer drp has changed.
+func (r *Reader) known(ctx context.Context) error {
+	var have int
+	if err := r.conn.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&have); err != nil {
+		return err
+	}
+	all, err := fs.Glob(migrations.FS, "*.sql") // sorted
+	if err != nil {
+		return err
+	}
+	number, _, _ := strings.Cut(all[len(all)-1], "_")
+	last, err := strconv.Atoi(number)
+	if err == nil && have > last {
+		err = fmt.Errorf("a newer drp has changed the database: it has version %d, this drp knows up to %d", have, last)
+	}
+	return err
 }
 
 // Close ends the Reader.
 func (r *Reader) Close() error {
-	if r.tx != nil {
-		_ = r.tx.Rollback() // there is nothing to undo
+	if r.conn != nil {
+		r.conn.Close()
 	}
 	return r.db.Close()
 }
@@ -82,16 +108,15 @@ func (r *Reader) Close() error {
 // Copy writes a consistent copy of a database, in use or not, to a new file, as Engine.Backup does.
 // The copy may be of a newer state than that of any Reader.
 func Copy(ctx context.Context, from, to string) error {
-	r, err := OpenReader(ctx, from)
+	r, err := OpenReader(ctx, from, nil)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if err := r.tx.Rollback(); err != nil { // VACUUM takes no part in a transaction
+	if _, err := r.conn.ExecContext(ctx, "ROLLBACK"); err != nil { // VACUUM takes no part in a transaction
 		return err
 	}
-	r.tx = nil
-	if err := copyTo(ctx, r.db, system{}, to); err != nil {
+	if err := copyTo(ctx, r.conn, system{}, to); err != nil {
 		return fmt.Errorf("copy %s to %s: %w", from, to, err)
 	}
 	return nil
@@ -111,15 +136,52 @@ func (r *Reader) Damage(ctx context.Context) ([]string, error) {
 	return found, err
 }
 
-// Records yields every record, ordered by kind and then id.
+// Records yields every record, as new as the state is: those that are late on the disk are made
+// again from history, as an Engine does.
 func (r *Reader) Records(ctx context.Context, fn func(store.Record) error) error {
-	return r.each(ctx, `SELECT kind, id, rev, raw FROM records ORDER BY kind, id`, func(scan func(...any) error) error {
+	newer, err := r.late(ctx)
+	if err != nil {
+		return err
+	}
+	err = r.each(ctx, `SELECT kind, id, rev, raw FROM records ORDER BY kind, id`, func(scan func(...any) error) error {
 		var c store.Record
 		if err := scan(&c.Kind, &c.ID, &c.Rev, &c.Raw); err != nil {
 			return err
 		}
+		if _, ok := newer[c.Key]; ok {
+			return nil
+		}
 		return fn(c)
 	})
+	if err != nil {
+		return err
+	}
+	for k, l := range newer {
+		if l.raw == nil {
+			continue
+		}
+		if err := fn(store.Record{Key: k, Rev: l.rev, Raw: l.raw}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// late are the records that are newer than those on the disk.
+func (r *Reader) late(ctx context.Context) (map[store.Key]*late, error) {
+	var there int
+	if err := r.conn.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE name = 'lag'`).Scan(&there); err != nil || there == 0 {
+		return nil, err
+	}
+	var upTo uint64
+	if err := r.conn.QueryRowContext(ctx, `SELECT up_to FROM lag`).Scan(&upTo); err != nil || upTo >= r.Rev {
+		return nil, err
+	}
+	w := &writer{conn: r.conn, advance: r.advance}
+	if err := w.load(ctx); err != nil {
+		return nil, err
+	}
+	return w.lag.records, nil
 }
 
 // Back yields the changes of history from the newest to the oldest that is kept, as they are: what
@@ -174,7 +236,7 @@ func (r *Reader) Back(ctx context.Context, report func(rev uint64, problem strin
 }
 
 func (r *Reader) each(ctx context.Context, query string, fn func(scan func(...any) error) error, args ...any) error {
-	rows, err := r.tx.QueryContext(ctx, query, args...)
+	rows, err := r.conn.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}

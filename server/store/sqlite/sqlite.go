@@ -73,6 +73,9 @@ func open(ctx context.Context, path string, advance Advance, sys files) (_ *Engi
 	}
 	db.SetMaxOpenConns(1)
 	e.writer = &writer{db: db, advance: advance, lag: lag{slack: usual}}
+	if err := beginLog(ctx, db); err != nil {
+		return nil, err
+	}
 	if err := migrate(ctx, db); err != nil {
 		return nil, err
 	}
@@ -97,6 +100,21 @@ func connect(path string) (*sql.DB, error) {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
 	}}.Encode()}
 	return sql.Open("sqlite", dsn.String())
+}
+
+// beginLog writes all that an earlier process has left in the log to the database, and begins the
+// log anew. What that process wrote and could not sync can be read now and may not be on the disk
+// for all that, and no later sync would write it, for the system takes it for written: what were
+// added to such a log would be lost with it when the power fails.
+func beginLog(ctx context.Context, db *sql.DB) error {
+	var busy, frames, written int
+	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &written); err != nil {
+		return fmt.Errorf("write the log to the database: %w", err)
+	}
+	if busy != 0 {
+		return errors.New("another process reads what was left in the log, perhaps a backup or a check: start again when it has ended")
+	}
+	return nil
 }
 
 // migrate brings the database to the newest form. One that a newer drp has changed is refused.
