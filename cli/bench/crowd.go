@@ -109,11 +109,22 @@ func (b *bench) wakeUps() error {
 	if err := w.prepare(); err != nil {
 		return err
 	}
-	list := []contender{{"drp, long poll", w.poll}}
-	if b.etcd != nil {
-		list = append(list, b.etcd.contender("etcd, watch", order{Do: "watch", Set: "wake-up", Clients: crowd, Count: 1, Size: 1 << 10}))
+	for _, way := range []struct {
+		title, name string
+		round       func(time.Duration) (sample, error)
+	}{
+		{"one change, GET If-None-Match", "drp, long poll", w.poll},
+		{"one change, POST /wait", "drp, predicate", w.predicate},
+	} {
+		list := []contender{{way.name, way.round}}
+		if b.etcd != nil {
+			list = append(list, b.etcd.contender("etcd, watch", order{Do: "watch", Set: "wake-up", Clients: crowd, Count: 1, Size: 1 << 10}))
+		}
+		if err := b.race("d", way.title, crowd, list...); err != nil {
+			return err
+		}
 	}
-	return b.race("d", "one change wakes all who wait", crowd, list...)
+	return nil
 }
 
 // fanOut is group e.
@@ -197,18 +208,37 @@ func (w *beacon) change(c *lean) error {
 // all the same is answered at once, and counts.
 const settle = 500 * time.Millisecond
 
-// poll has a crowd wait for the next version. What is measured begins when the patch is sent.
+// poll has a crowd wait for the next version.
 func (w *beacon) poll(time.Duration) (sample, error) {
+	wait := "If-None-Match: " + w.etag + "\r\nPrefer: wait=60s\r\n"
+	return w.wake(
+		func(c *lean) error { return c.send("GET", w.path(), wait, nil) },
+		`"bench/value":"`+counter(w.n+1)+`"`,
+	)
+}
+
+// predicate has a crowd wait until the value is that of the next version.
+func (w *beacon) predicate(time.Duration) (sample, error) {
+	question := []byte(`{"For":{"Kind":"profiles","Key":"` + w.name + `","Tests":[{"op":"test","path":"/Params/bench~1value","value":"` +
+		counter(w.n+1) + `"}]},"Timeout":"60s"}`)
+	return w.wake(
+		func(c *lean) error { return c.send("POST", api+"wait", "", question) },
+		`"Result":"holds"`,
+	)
+}
+
+// wake has a crowd ask a question that the next version answers with a text. What is measured
+// begins when the patch is sent.
+func (w *beacon) wake(ask func(c *lean) error, good string) (sample, error) {
 	conns, err := w.clients(crowd + 1)
 	if err != nil {
 		return sample{}, err
 	}
 	waiting, patcher := conns[:crowd], conns[crowd]
-	wait := "If-None-Match: " + w.etag + "\r\nPrefer: wait=60s\r\n"
-	if err := all(crowd, func(i int) error { return waiting[i].send("GET", w.path(), wait, nil) }); err != nil {
+	if err := all(crowd, func(i int) error { return ask(waiting[i]) }); err != nil {
 		return sample{}, err
 	}
-	took, now := make([]time.Duration, crowd), []byte(`"bench/value":"`+counter(w.n+1)+`"`)
+	took := make([]time.Duration, crowd)
 	start := newBarrier(crowd + 1)
 	err = all(crowd+1, func(i int) error {
 		if i == crowd {
@@ -222,8 +252,8 @@ func (w *beacon) poll(time.Duration) (sample, error) {
 			return err
 		}
 		took[i] = time.Since(start.fell)
-		if a.status != 200 || !bytes.Contains(a.body, now) {
-			return unexpected("GET", w.path(), a)
+		if a.status != 200 || !bytes.Contains(a.body, []byte(good)) {
+			return unexpected("waiting for", w.name, a)
 		}
 		return nil
 	})

@@ -51,7 +51,7 @@ type bench struct {
 	made         map[string]*sets // objects, by the name of their set
 	results      []result
 	footprintsOf []footprint
-	headed       bool // the head of the table that was printed last is still good
+	head         [3]string // of the table, as printed last in this group
 }
 
 type options struct {
@@ -60,6 +60,7 @@ type options struct {
 	bin    string
 	home   string // of the data
 	json   string
+	prof   string // folder for profiles
 	quick  bool
 	rounds int
 	length time.Duration // of a round
@@ -89,6 +90,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	f.StringVar(&o.bin, "bin", "", "folder of drp-server and the peers (default: that of this program, or ./bin)")
 	f.StringVar(&o.home, "dir", "", "folder for the data, on the disk to measure (default: that of the programs)")
 	f.StringVar(&o.json, "json", "", "file that gets the figures of every round")
+	f.StringVar(&o.prof, "profile", "", "folder for CPU profiles of drp-server, one a row, taken in a round of their own (go tool pprof FILE)")
 	f.BoolVar(&o.quick, "quick", false, "short rounds, fewer rows and no 100,000 machines: under two minutes")
 	f.IntVar(&o.rounds, "rounds", 0, "rounds of each row (default 5; 3 when quick)")
 	f.DurationVar(&o.length, "length", 0, "of a round (default 1.5s; 250ms when quick)")
@@ -195,6 +197,7 @@ func (b *bench) measure() error {
 			continue
 		}
 		fmt.Fprintf(b.out, "\n%s. %s\n", g.name, g.title)
+		b.head = [3]string{}
 		if err := g.run(b); err != nil {
 			return fmt.Errorf("group %s: %w", g.name, err)
 		}

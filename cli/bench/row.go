@@ -1,12 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 )
 
 // contender is one of the servers in a row, with what one round of it does.
@@ -64,7 +69,44 @@ func (b *bench) compete(group, title string, clients int, once bool, contenders 
 		b.results = append(b.results, result{group, title, clients, c.name, s, rounds[i]})
 		b.line(i, title, clients, c.name, s, ratio(first, s, once), once)
 	}
-	return nil
+	return b.profile(group, title, clients, contenders[0])
+}
+
+// profile takes a CPU profile of drp-server in one more round, which does not count.
+func (b *bench) profile(group, title string, clients int, c contender) error {
+	if b.prof == "" {
+		return nil
+	}
+	if err := os.MkdirAll(b.prof, 0o755); err != nil {
+		return err
+	}
+	conn, err := b.drp.dial()
+	if err != nil {
+		return err
+	}
+	defer conn.close()
+	const seconds = 3
+	taken := make(chan error, 1)
+	var a answer
+	began := time.Now()
+	go func() {
+		var err error
+		a, err = conn.do("GET", fmt.Sprintf("/debug/pprof/profile?seconds=%d", seconds), "", nil)
+		taken <- err
+	}()
+	for time.Since(began) < seconds*time.Second {
+		if _, err = c.round(max(0, seconds*time.Second-time.Since(began))); err != nil {
+			break
+		}
+	}
+	if err := errors.Join(err, <-taken); err != nil {
+		return err
+	}
+	if a.status != 200 {
+		return unexpected("GET", "/debug/pprof/profile", a)
+	}
+	name := strings.Join(strings.FieldsFunc(title, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), "-")
+	return os.WriteFile(filepath.Join(b.prof, fmt.Sprintf("%s-%s-%d.pprof", group, name, clients)), a.body, 0o644)
 }
 
 // ratio is how many times better the first is.
@@ -75,27 +117,28 @@ func ratio(first, other summary, once bool) float64 {
 	return first.PerSecond / other.PerSecond
 }
 
+// line prints the i-th server of a row. The head of the table stands once in a group.
 func (b *bench) line(i int, title string, clients int, server string, s summary, ratio float64, once bool) {
-	who := ""
-	if i == 0 {
-		who = fmt.Sprintf("%-30s %7d", title, clients)
-		if once {
-			fmt.Fprintf(b.out, "%-30s %7s  %-18s %9s %9s %9s  %s\n", "", "clients", "server", "p50 ms", "p99 ms", "last ms", "drp is")
-		} else if !b.headed {
-			fmt.Fprintf(b.out, "%-30s %7s  %-18s %9s %9s %9s  %s\n", "", "clients", "server", "a second", "p50 ms", "p99 ms", "drp is")
-		}
-		b.headed = !once
-	}
-	than := ""
-	if i > 0 {
-		than = fmt.Sprintf("%.2fx", ratio)
-	}
+	columns, figures := [3]string{"a second", "p50 ms", "p99 ms"}, [3]string{fmt.Sprintf("%.0f", s.PerSecond), ms(s.P50), ms(s.P99)}
 	if once {
-		fmt.Fprintf(b.out, "%-38s  %-18s %9.2f %9.2f %9.2f  %s\n", who, server, s.P50, s.P99, s.Last, than)
+		columns, figures = [3]string{"p50 ms", "p99 ms", "last ms"}, [3]string{ms(s.P50), ms(s.P99), ms(s.Last)}
+	}
+	write := func(row, clients, server string, figures [3]string, than string) {
+		line := fmt.Sprintf("%-30s %7s  %-18s %9s %9s %9s  %s", row, clients, server, figures[0], figures[1], figures[2], than)
+		fmt.Fprintln(b.out, strings.TrimRight(line, " "))
+	}
+	if b.head != columns {
+		write("", "clients", "server", columns, "drp is")
+		b.head = columns
+	}
+	if i == 0 {
+		write(title, fmt.Sprint(clients), server, figures, "")
 	} else {
-		fmt.Fprintf(b.out, "%-38s  %-18s %9.0f %9.2f %9.2f  %s\n", who, server, s.PerSecond, s.P50, s.P99, than)
+		write("", "", server, figures, fmt.Sprintf("%.2fx", ratio))
 	}
 }
+
+func ms(f float64) string { return fmt.Sprintf("%.2f", f) }
 
 // drive has clients do one thing after the other for a time. At the first error all end.
 func drive(clients int, length time.Duration, work func(client, i int) error) (sample, error) {

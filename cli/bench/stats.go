@@ -24,8 +24,8 @@ type summary struct {
 }
 
 func summarise(s sample) summary {
-	ms := func(p float64) float64 { return float64(percentile(s.Micros, p)) / 1000 }
-	return summary{Ops: s.Ops, PerSecond: s.perSecond(), P50: ms(0.5), P99: ms(0.99), Last: ms(1)}
+	at := func(p float64) float64 { return float64(percentile(s.Micros, p)) / 1000 }
+	return summary{Ops: s.Ops, PerSecond: s.perSecond(), P50: at(0.5), P99: at(0.99), Last: at(1)}
 }
 
 // medians is the median of the rounds in each figure, and the sum of their operations.
