@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unsafe"
 )
 
 // An object is known in two forms, as a struct and as canonical JSON, and most changes touch one
@@ -656,7 +657,7 @@ func (m *memberShape) read(f reflect.Value, raw []byte) error {
 	return json.Unmarshal(raw, f.Addr().Interface())
 }
 
-// readParams decodes params whose values share memory with raw.
+// readParams decodes params whose names and values share memory with raw.
 func readParams(raw []byte) (Params, error) {
 	n := 0
 	if err := eachMember(raw, func(_, _ []byte) error { n++; return nil }); err != nil {
@@ -664,14 +665,18 @@ func readParams(raw []byte) (Params, error) {
 	}
 	p := make(Params, n)
 	return p, eachMember(raw, func(key, value []byte) error {
+		if name := key[1 : len(key)-1]; bytes.IndexByte(name, '\\') < 0 && len(name) > 0 {
+			p[unsafe.String(&name[0], len(name))] = value
+			return nil
+		}
 		k, err := unquote(key)
 		p[k] = value
 		return err
 	})
 }
 
-// Settle makes the params of an object share memory with its canonical JSON, so that they are not
-// kept twice.
+// Settle makes the params of an object share memory with its canonical JSON, which must not change
+// any more, so that they are not kept twice, nor an earlier version for their sake.
 func Settle(o Object, raw []byte) {
 	h, ok := o.(ParamHolder)
 	if !ok || len(*h.ParamMap()) == 0 {

@@ -15,7 +15,7 @@ const (
 	// leastPercent is what a server with many objects gives the collector instead, in percent of
 	// what is alive: its objects are mostly text, which costs the collector little, so it collects
 	// earlier than Go would and needs less memory.
-	leastPercent = 40
+	leastPercent = 30
 	mostPercent  = 1600
 )
 

@@ -39,6 +39,7 @@ func encode(o models.Object, old *Entry) (raw []byte, part models.Part, err erro
 			return old.stored, part, nil
 		}
 		if raw, err := part.Splice(old.stored, o); err == nil {
+			models.Settle(o, raw)
 			return raw, part, nil
 		}
 	}
