@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -102,6 +104,40 @@ func TestAServerThatForgetsIsCaught(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(out.String())
+	}
+}
+
+// TestDamageIsFoundAtTheEnd: a record that no client asks for any more is looked at all the same.
+func TestDamageIsFoundAtTheEnd(t *testing.T) {
+	w, err := newWorld(&options{bin: programs, dir: t.TempDir()}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := w.server.begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.close(true); err != nil { // so that all is in the database itself
+		t.Fatal(err)
+	}
+	if err := w.inspect(t.Context()); err != nil {
+		t.Fatalf("sound data: %v", err)
+	}
+	file := filepath.Join(w.server.data, "drp.db")
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoiled := bytes.ReplaceAll(raw, []byte("rocketskates"), []byte("rocketskatez"))
+	spoiled = bytes.Replace(spoiled, []byte("rocketskatez"), []byte("rocketskates"), 1)
+	if err := os.WriteFile(file, spoiled, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.inspect(t.Context()); err == nil {
+		t.Error("damage goes unnoticed")
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -134,6 +136,10 @@ func soak(ctx context.Context, o *options, out io.Writer) error {
 	if err != nil {
 		w.violate("%v", err)
 		w.server.proc.Tail(out, 20)
+	}
+	w.server.kill()
+	if err := w.inspect(ctx); err != nil {
+		w.violate("after the last crash: %v", err)
 	}
 	if err := w.close(w.broken() > 0); err != nil {
 		w.violate("%v", err)
@@ -324,6 +330,16 @@ func (w *world) verify(ctx context.Context, round int) error {
 		}
 	}
 	return w.tale.check(ctx, c)
+}
+
+// inspect has the data that a crash has left looked over by drp-server check: every object, and the
+// whole history from the first change on.
+func (w *world) inspect(ctx context.Context) error {
+	check := exec.CommandContext(ctx, w.server.proc.Argv[0], "check", "--base-root", w.server.data)
+	if out, err := check.CombinedOutput(); err != nil {
+		return fmt.Errorf("drp-server check: %w\n%s", err, bytes.TrimSpace(out))
+	}
+	return nil
 }
 
 // grace is how long the server may take to stop.
