@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -646,6 +647,61 @@ func TestASlowEvaluationHoldsUpNoCommit(t *testing.T) {
 	}
 }
 
+// ending is a context whose deadline comes when the test says so.
+type ending struct {
+	context.Context
+	over chan struct{}
+}
+
+func (e ending) Done() <-chan struct{} { return e.over }
+
+func (e ending) Err() error {
+	select {
+	case <-e.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// TestTheDeadlineCountsWhatWasAcknowledgedBefore: also what has not been looked at yet.
+func TestTheDeadlineCountsWhatWasAcknowledgedBefore(t *testing.T) {
+	for name, w := range map[string]models.Wait{
+		"For":             {For: models.Predicate{Kind: "profiles", Filter: "nn=3"}},
+		"For over Unless": {For: models.Predicate{Kind: "profiles", Filter: "nn=3"}, Unless: []models.Predicate{one("profiles", "qq")}},
+	} {
+		gate, entered := make(chan struct{}), make(chan struct{}, 100)
+		var slow atomic.Bool
+		s, ctx := open(t, newMemory(), func(s *Service) {
+			withParams(s)
+			own := s.EffectiveParam
+			s.EffectiveParam = func(r Reader, o models.Object, name string) ([]byte, bool) {
+				if slow.Load() {
+					entered <- struct{}{}
+					<-gate
+				}
+				return own(r, o, name)
+			}
+		})
+		mustCreate(t, s, profile("pp"))
+		end := ending{ctx, make(chan struct{})}
+		answer := waiting(t, end, s, w)
+		slow.Store(true)
+		set(t, s, "pp", "nn", "0")
+		<-entered
+		if len(w.Unless) > 0 {
+			mustCreate(t, s, profile("qq"))
+		}
+		set(t, s, "pp", "nn", "3")
+		close(end.over)
+		slow.Store(false)
+		close(gate)
+		if o := <-answer; o.Result != models.WaitHolds {
+			t.Errorf("%s: got %s; it held before the deadline", name, text(o))
+		}
+	}
+}
+
 func TestAPanicInAnEvaluationIsAnError(t *testing.T) {
 	var bad atomic.Bool
 	s, ctx := open(t, newMemory(), func(s *Service) {
@@ -1008,6 +1064,50 @@ func TestWhatWasReadIsWatched(t *testing.T) {
 			if o := <-answer; o.Unless == nil {
 				t.Errorf("%s: got %s", name, text(o))
 			}
+		}
+	}
+}
+
+// TestWaitsLeaveNoGoroutine: neither those that were answered nor those that were cut short.
+func TestWaitsLeaveNoGoroutine(t *testing.T) {
+	before := runtime.NumGoroutine()
+	s, err := New(newMemory(), nil, now, discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx := WithActor(t.Context(), System)
+	mustCreate(t, s, profile("pp", "nn", "0"))
+	var done sync.WaitGroup
+	for i := range 300 {
+		ctx, cancel := context.WithCancel(ctx)
+		done.Go(func() {
+			defer cancel()
+			_, _ = s.Wait(ctx, &models.Wait{For: one("profiles", "pp", test("test", "/Params/nn", fmt.Sprint(i%3)))})
+		})
+		if i%3 == 2 {
+			cancel()
+		}
+	}
+	ended := make(chan struct{})
+	go func() { done.Wait(); close(ended) }()
+	for i, over := 0, false; !over; i++ {
+		set(t, s, "pp", "nn", fmt.Sprint(i%3))
+		s.board.settle(s.View().Rev)
+		select {
+		case <-ended:
+			over = true
+		default:
+		}
+	}
+	nothingLeft(t, s)
+	s.Close()
+	for begin := time.Now(); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+		if time.Since(begin) > 10*time.Second {
+			stacks := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
 		}
 	}
 }
