@@ -588,6 +588,24 @@ func (k *pick) splice(b, raw []byte, m *memberShape, f reflect.Value) ([]byte, e
 	return append(b, '}'), nil
 }
 
+// With is the canonical JSON of an object with other values for some of its members; one that it
+// does not have is left out.
+func With(raw []byte, values map[string]json.RawMessage) ([]byte, error) {
+	b := append(make([]byte, 0, len(raw)/2), '{')
+	err := eachMember(raw, func(key, value []byte) error {
+		if v, ok := values[string(key[1:len(key)-1])]; ok {
+			value = v
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(append(b, key...), ':')
+		b = append(b, value...)
+		return nil
+	})
+	return append(b, '}'), err
+}
+
 // Read decodes what Marshal wrote, much quicker than Unmarshal; the object shares memory with
 // raw, which must not change any more. It is false when raw is not of that form, for example
 // since a later version of drp has added a member.

@@ -298,3 +298,25 @@ func TestPathsBesideTheKindAreNoPart(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherValuesTakeTheirPlace: With changes the members that it is told to, and no others.
+func TestOtherValuesTakeTheirPlace(t *testing.T) {
+	eachKind(t, 100, func(t *testing.T, r *rand.Rand, k *KindInfo) {
+		raw := marshal(t, some(t, r, k))
+		got, err := With(raw, map[string]json.RawMessage{"Meta": json.RawMessage(`{}`), "Partial": json.RawMessage(`true`), "Nonsense": json.RawMessage(`1`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var was, is map[string]json.RawMessage
+		if err := errorsOf(json.Unmarshal(raw, &was), json.Unmarshal(got, &is)); err != nil {
+			t.Fatal(err)
+		}
+		was["Meta"] = json.RawMessage(`{}`)
+		if _, ok := was["Partial"]; ok {
+			was["Partial"] = json.RawMessage(`true`)
+		}
+		if !reflect.DeepEqual(is, was) {
+			t.Errorf("got %s, of %s", got, raw)
+		}
+	})
+}

@@ -77,12 +77,8 @@ func (a *API) shape(r *request, e *objects.Entry) ([]byte, error) {
 	if slim == "" && only == "" && !aggregate {
 		return e.Raw, nil
 	}
-	var doc map[string]json.RawMessage
-	if err := json.Unmarshal(e.Raw, &doc); err != nil {
-		return nil, err
-	}
-	partial := false
-	if holder {
+	values, partial := map[string]json.RawMessage{}, false
+	if holder && (aggregate || only != "") {
 		m := *h.ParamMap()
 		if aggregate {
 			m = params.Aggregate(a.Objects.View(), h)
@@ -91,19 +87,19 @@ func (a *API) shape(r *request, e *objects.Entry) ([]byte, error) {
 			m, partial = pick(m, strings.Split(only, ",")), true
 		}
 		var err error
-		if doc["Params"], err = models.Marshal(m); err != nil {
+		if values["Params"], err = models.Marshal(m); err != nil {
 			return nil, err
 		}
 	}
 	for _, field := range strings.Split(slim, ",") {
-		if _, ok := doc[field]; ok && (field == "Params" || field == "Meta") {
-			doc[field], partial = json.RawMessage("{}"), true
+		if field == "Meta" || field == "Params" {
+			values[field], partial = json.RawMessage("{}"), true
 		}
 	}
-	if _, ok := doc["Partial"]; ok && partial {
-		doc["Partial"] = json.RawMessage("true")
+	if partial {
+		values["Partial"] = json.RawMessage("true")
 	}
-	return models.Marshal(doc)
+	return models.With(e.Raw, values)
 }
 
 func pick(m models.Params, names []string) models.Params {

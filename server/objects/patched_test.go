@@ -2,6 +2,7 @@ package objects
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"drp/models"
@@ -79,4 +80,37 @@ func mustMarshal(t *testing.T, v any) []byte {
 		t.Fatal(err)
 	}
 	return raw
+}
+
+// TestPagesArePiecesOfTheList: what is taken from the middle of the tree is what a walk over all
+// of it finds.
+func TestPagesArePiecesOfTheList(t *testing.T) {
+	s, err := New(newMemory(), nil, now, discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ctx := WithActor(t.Context(), System)
+	const n = 7
+	for _, name := range []string{"dd", "aa", "gg", "cc", "ff", "bb", "ee"} {
+		if _, err := s.Create(ctx, &models.Profile{Name: name}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for offset := range n + 2 {
+		for limit := -1; limit < n+2; limit++ {
+			for _, reverse := range []bool{false, true} {
+				q := models.Query{Offset: offset, Limit: limit, Reverse: reverse}
+				got, total, err := s.List(ctx, "profiles", q)
+				q.Sort = "Key"
+				want, all, err2 := s.List(ctx, "profiles", q)
+				if err != nil || err2 != nil || total != all || !slices.Equal(got, want) {
+					t.Errorf("%+v: got %d of %d, %v; want %d of %d, %v", q, len(got), total, err, len(want), all, err2)
+				}
+			}
+		}
+	}
 }

@@ -257,6 +257,27 @@ func (v *View) All(kind string) iter.Seq[*Entry] {
 	}
 }
 
+// page is what a query selects that has no filters and asks for no other order.
+func (v *View) page(kind string, q models.Query) []*Entry {
+	t := v.kinds[kind]
+	n := t.byKey.Len()
+	from := min(q.Offset, n)
+	to := n
+	if q.Limit >= 0 {
+		to = from + min(q.Limit, n-from)
+	}
+	found := make([]*Entry, 0, to-from)
+	for i := from; i < to; i++ {
+		at := i
+		if q.Reverse {
+			at = n - 1 - i
+		}
+		_, e, _ := t.byKey.GetAt(at)
+		found = append(found, e)
+	}
+	return found
+}
+
 // Len is the number of objects of a kind.
 func (v *View) Len(kind string) int {
 	if t, ok := v.kinds[kind]; ok {
