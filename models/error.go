@@ -27,6 +27,7 @@ const (
 	LongURL                    // longer than the server takes
 	LongHeader                 // larger than the server takes
 	Full                       // the server's disk is full; try again when there is room
+	Gone                       // it was there, but is no longer kept
 )
 
 // Error is what every failing request answers with.

@@ -68,6 +68,8 @@ type Hider interface {
 	Object
 	// Hide clears the hidden fields.
 	Hide()
+	// Hidden are the JSON pointers of the hidden fields.
+	Hidden() []string
 	// Keep takes over the hidden fields that are empty from the version before.
 	Keep(old Object)
 }

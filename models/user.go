@@ -14,6 +14,8 @@ func (*User) Kind() string  { return "users" }
 func (u *User) Key() string { return u.Name }
 func (u *User) Hide()       { u.PasswordHash = nil }
 
+func (*User) Hidden() []string { return []string{"/PasswordHash"} }
+
 func (u *User) Keep(old Object) {
 	if len(u.PasswordHash) == 0 {
 		u.PasswordHash = old.(*User).PasswordHash

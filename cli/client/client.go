@@ -395,6 +395,7 @@ var classes = map[int]models.Class{
 	http.StatusRequestURITooLong:           models.LongURL,
 	http.StatusRequestHeaderFieldsTooLarge: models.LongHeader,
 	http.StatusInsufficientStorage:         models.Full,
+	http.StatusGone:                        models.Gone,
 }
 
 // failure reads the error envelope; an answer without one is a CLIENT_ERROR.

@@ -135,6 +135,9 @@ func (a *API) limited(bytes int64, h handler) gin.HandlerFunc {
 		actor := objects.Actor{Name: who.Name, Claims: who.Claims}
 		r := &request{Context: c, actor: actor, who: who, query: c.Request.URL.Query()}
 		r.ctx = objects.WithActor(c.Request.Context(), actor)
+		if c.Request.Method != http.MethodGet {
+			r.ctx = a.forJob(r.ctx, who.Name, c.GetHeader(jobHeader))
+		}
 		status, value, err := h(r)
 		if err != nil {
 			a.fail(c, err)
@@ -226,6 +229,7 @@ var statuses = map[models.Class]int{
 	models.LongURL:       http.StatusRequestURITooLong,
 	models.LongHeader:    http.StatusRequestHeaderFieldsTooLarge,
 	models.Full:          http.StatusInsufficientStorage,
+	models.Gone:          http.StatusGone,
 }
 
 // fail writes the error envelope.

@@ -20,7 +20,15 @@ func etag(e *objects.Entry) string { return `"` + strconv.FormatUint(e.Rev, 10) 
 
 func (a *API) list(k *models.KindInfo) handler {
 	return func(r *request) (int, any, error) {
-		found, err := a.search(r, k)
+		view := a.Objects.View()
+		if rev, past, err := a.at(r); err != nil {
+			return 0, nil, err
+		} else if past {
+			if view, err = a.Objects.ViewAt(r.ctx, rev); err != nil {
+				return 0, nil, err
+			}
+		}
+		found, err := a.search(r, k, view)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -43,7 +51,10 @@ func (a *API) list(k *models.KindInfo) handler {
 
 func (a *API) count(k *models.KindInfo) handler {
 	return func(r *request) (int, any, error) {
-		if _, err := a.search(r, k); err != nil {
+		if r.query.Get("at") != "" {
+			return 0, nil, models.Problem(models.BadRequest, k.Name, "", "a count is that of the present: list with at instead")
+		}
+		if _, err := a.search(r, k, a.Objects.View()); err != nil {
 			return 0, nil, err
 		}
 		r.Header("X-DRP-LIST-TOTAL-COUNT", strconv.Itoa(a.Objects.View().Len(k.Name)))
@@ -52,7 +63,7 @@ func (a *API) count(k *models.KindInfo) handler {
 }
 
 // search finds what a list request asks for, and says in the headers how much that is.
-func (a *API) search(r *request, k *models.KindInfo) ([]*objects.Entry, error) {
+func (a *API) search(r *request, k *models.KindInfo, v *objects.View) ([]*objects.Entry, error) {
 	if r.flag("decode") {
 		if err := r.actor.Require(k.Name, "getSecure", ""); err != nil {
 			return nil, err
@@ -62,7 +73,7 @@ func (a *API) search(r *request, k *models.KindInfo) ([]*objects.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, n, err := a.Objects.List(r.ctx, k.Name, q)
+	found, n, err := a.Objects.ListIn(r.ctx, v, k.Name, q)
 	r.Header("X-DRP-LIST-FILTER-COUNT", strconv.Itoa(n))
 	r.Header("X-DRP-LIST-COUNT", strconv.Itoa(len(found)))
 	return found, err
@@ -141,6 +152,11 @@ func decodeNew(k *models.KindInfo, body []byte) (models.Object, error) {
 
 func (a *API) get(k *models.KindInfo) handler {
 	return func(r *request) (int, any, error) {
+		if rev, past, err := a.at(r); err != nil {
+			return 0, nil, err
+		} else if past {
+			return a.getAt(r, k, rev)
+		}
 		e, err := a.Objects.Get(r.ctx, k.Name, r.id())
 		if err != nil {
 			return 0, nil, err
@@ -183,6 +199,9 @@ func (a *API) patch(k *models.KindInfo) handler {
 		p, err := r.patch(k.Name)
 		if err != nil {
 			return 0, nil, err
+		}
+		if k.Name == "jobs" { // by its agent, which need not say so
+			r.ctx = a.forAgent(r)
 		}
 		e, err := a.Objects.Patch(r.ctx, k.Name, r.id(), p, r.flag("force"))
 		if err == nil && k.Name == "jobs" {

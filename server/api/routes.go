@@ -66,6 +66,7 @@ func (a *API) Router() *gin.Engine {
 		if k.Name == "params" {
 			continue
 		}
+		v3.GET(one+"/history", a.open(a.historyOf(k)))
 		actions := one + "/actions"
 		if k.Name == "jobs" {
 			actions = one + "/plugin_actions"
@@ -104,6 +105,9 @@ func (a *API) Router() *gin.Engine {
 
 	v3.GET("/prefs", a.open(a.getPrefs))
 	v3.POST("/prefs", a.open(a.setPrefs))
+
+	v3.GET("/history", a.open(wide(a.history)))
+	v3.POST("/undo", a.open(wide(once(a.undo))))
 
 	v3.GET("/info", a.open(wide(a.info)))
 	v3.GET("/objects", a.open(wide(a.objectTypes)))

@@ -150,6 +150,7 @@ func (a *App) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop
 	a.working.Go(func() { a.jobs.Run(work) })
+	a.working.Go(func() { a.objects.Retain(work, retainEvery, a.keep) })
 	failed := make(chan error, len(a.servers))
 	a.servers[0].Handler = a.handler()
 	for i, s := range a.servers {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -98,6 +99,21 @@ func (a *App) replay(ctx context.Context, from, to uint64) iter.Seq2[*events.Mes
 	}
 }
 
+// retainEvery is how often history is looked at for what is too old or too much.
+const retainEvery = 10 * time.Minute
+
+// keep is how much history the preferences say is kept.
+func (a *App) keep() objects.Keep {
+	number := func(name string) int64 {
+		n, _ := strconv.ParseInt(prefs.Get(a.objects.View(), name), 10, 64) // checked when it was set
+		return n
+	}
+	return objects.Keep{
+		Age:   time.Duration(min(number(prefs.HistoryDays), 36500)) * 24 * time.Hour,
+		Bytes: min(number(prefs.HistoryMegabytes), 1<<40) << 20,
+	}
+}
+
 // firstStart makes what every server has: the first user, its secrets and the global profile.
 func (a *App) firstStart(ctx context.Context) error {
 	ctx = objects.WithActor(ctx, objects.System)
@@ -145,7 +161,7 @@ var Features = []string{
 	"package-repository-handling", "workflows", "default-workflow", "roles", "separate-meta-api", "slim-objects",
 	"sprig", "multiarch", "actions-in-task-list", "fsm-runner", "bundle-objects", "task-prerequisites",
 	"content-prerequisite-version-checking", "stage-paramer", "threaded-log-levels", "elevated-tasks", "auto-boot-target",
-	"drp-event-resume", "drp-wait",
+	"drp-event-resume", "drp-wait", "drp-history",
 }
 
 // info is what the server says of itself to a client that has reached it at the address.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"drp/models"
 	"drp/models/patch"
 	"drp/server/store"
 )
@@ -97,9 +98,19 @@ func before(is, forward []byte) ([]byte, error) {
 	return was, nil
 }
 
+// entryOf is the entry of what patches have led to: a member that was put back stands last in it,
+// so it is written anew. Nothing is nil.
 func entryOf(kind string, raw []byte, rev uint64) (*Entry, error) {
 	if raw == nil {
 		return nil, nil
 	}
-	return readEntry(kind, raw, rev)
+	o, err := models.Unmarshal(kind, raw)
+	if err != nil {
+		return nil, err
+	}
+	e, _, err := newEntry(o, nil)
+	if err == nil {
+		e.Rev = rev
+	}
+	return e, err
 }

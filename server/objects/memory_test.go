@@ -116,6 +116,10 @@ func (m *memory) History(_ context.Context, from uint64) iter.Seq2[store.Change,
 	h := slices.Clone(m.history)
 	m.mu.Unlock()
 	return func(yield func(store.Change, error) bool) {
+		if len(h) > 0 && from+1 < h[0].Rev {
+			yield(store.Change{}, &store.CompactedError{Oldest: h[0].Rev})
+			return
+		}
 		for _, c := range h {
 			if c.Rev > from && !yield(c, nil) {
 				return
@@ -124,9 +128,67 @@ func (m *memory) History(_ context.Context, from uint64) iter.Seq2[store.Change,
 	}
 }
 
-func (m *memory) Compact(context.Context, uint64) error { return errors.ErrUnsupported }
-func (m *memory) Backup(context.Context, string) error  { return errors.ErrUnsupported }
-func (m *memory) Close() error                          { return nil }
+func (m *memory) Search(_ context.Context, q store.Query) iter.Seq2[store.Change, error] {
+	m.mu.Lock()
+	h := slices.Clone(m.history)
+	m.mu.Unlock()
+	oldest, newest := uint64(1), uint64(0)
+	if len(h) > 0 {
+		oldest, newest = h[0].Rev, h[len(h)-1].Rev
+	}
+	to := newest
+	if q.To > 0 {
+		to = min(to, q.To)
+	}
+	gone := q.From > 0 && q.From < oldest && q.From <= to
+	if !q.Oldest {
+		slices.Reverse(h)
+	}
+	return func(yield func(store.Change, error) bool) {
+		for _, c := range h {
+			c.Writes = slices.DeleteFunc(slices.Clone(c.Writes), func(w store.Write) bool {
+				return q.Kind != "" && q.Kind != w.Kind || q.ID != "" && q.ID != w.ID
+			})
+			if gone && q.Oldest || c.Rev < q.From || c.Rev > to || len(c.Writes) == 0 ||
+				q.Who != "" && q.Who != c.Who || q.Job != "" && q.Job != c.Job {
+				continue
+			}
+			if !yield(c, nil) {
+				return
+			}
+		}
+		if gone {
+			yield(store.Change{}, &store.CompactedError{Oldest: oldest})
+		}
+	}
+}
+
+// Compact keeps the newest change, from which memory knows its revision.
+func (m *memory) Compact(_ context.Context, rev uint64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for len(m.history) > 1 && m.history[0].Rev <= rev {
+		m.history = slices.Clone(m.history[1:])
+	}
+	return nil
+}
+
+func (m *memory) Size(context.Context) (size int64, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.records {
+		size += int64(len(r.Raw))
+	}
+	for _, c := range m.history {
+		for _, w := range c.Writes {
+			size += int64(len(w.Patch)) + 100
+		}
+	}
+	return size, nil
+}
+
+func (m *memory) Backup(context.Context, string) error { return errors.ErrUnsupported }
+func (m *memory) Close() error                         { return nil }
 
 var (
 	now     = time.Now

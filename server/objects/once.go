@@ -85,13 +85,16 @@ func (s *Service) remember(ctx context.Context, rev uint64) error {
 	if rev == 0 {
 		return nil
 	}
-	from := uint64(0)
 	if rev > namesKept {
-		from = rev - namesKept
+		return s.rememberAbove(ctx, rev-namesKept)
 	}
+	return s.rememberAbove(ctx, 0)
+}
+
+func (s *Service) rememberAbove(ctx context.Context, from uint64) error {
 	for c, err := range s.engine.History(ctx, from) {
-		if errors.Is(err, store.ErrCompacted) {
-			return nil
+		if gone := (*store.CompactedError)(nil); errors.As(err, &gone) {
+			return s.rememberAbove(ctx, gone.Oldest-1)
 		}
 		if err != nil {
 			return err
@@ -183,18 +186,17 @@ func (s *Service) again(err error) (*Entry, bool) {
 	return s.View().Get(r.Kind, r.Key)
 }
 
-// deleted is the object that a repeated request has deleted, as it was.
+// deleted is the object that a repeated request has deleted, as it was: its patch tells.
 func (s *Service) deleted(ctx context.Context, r *Repeated) (*Entry, error) {
-	commits, err := s.Commits(ctx, r.Rev-1, r.Rev)
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range commits {
-		for _, w := range c.Changes {
-			if w.Kind == r.Kind && w.Key == r.Key && w.Old != nil {
-				return w.Old, nil
-			}
+	for c, err := range s.engine.Search(ctx, store.Query{Kind: r.Kind, ID: r.Key, From: r.Rev, To: r.Rev}) {
+		if err != nil {
+			return nil, err
 		}
+		was, err := before(nil, c.Writes[0].Patch)
+		if err != nil || was == nil {
+			return nil, errors.Join(err, models.MissingError(r.Kind, r.Key))
+		}
+		return entryOf(r.Kind, was, c.Writes[0].Prev)
 	}
 	return nil, models.MissingError(r.Kind, r.Key)
 }

@@ -38,6 +38,7 @@ type Service struct {
 	ended   chan struct{}
 	started bool
 	hurry   chan struct{} // closed: nobody waits for changes any more
+	scans   chan struct{} // holds a value while history is searched row by row
 
 	board *board // where those who wait find out
 
@@ -69,6 +70,7 @@ func New(engine store.Engine, base []models.Object, now func() time.Time, log *s
 	s := &Service{
 		engine: engine, now: now, log: log, rules: map[string][]Rule{},
 		queue: make(chan *request, maxBatch), quit: make(chan struct{}), ended: make(chan struct{}), hurry: make(chan struct{}),
+		scans:          make(chan struct{}, maxScans),
 		EffectiveParam: func(Reader, models.Object, string) ([]byte, bool) { return nil, false },
 	}
 	s.board = newBoard(s.View)
@@ -210,7 +212,7 @@ func (s *Service) compute(r *request, state *View) (err error) {
 		}
 	}()
 	r.tx = &Tx{
-		Ctx: r.ctx, Actor: ActorOf(r.ctx), Force: r.force, Now: s.now().UTC(), service: s, state: state,
+		Ctx: r.ctx, Actor: ActorOf(r.ctx), Force: r.force, Now: s.now().UTC(), Job: jobOf(r.ctx), service: s, state: state,
 	}
 	if err := r.fn(r.tx); err != nil {
 		return err
@@ -326,7 +328,7 @@ func (s *Service) commit(changes []store.Change, seen *Batch) error {
 func (v *View) apply(tx *Tx) (*Commit, store.Change) {
 	v.Rev++
 	c := &Commit{Rev: v.Rev, Time: tx.Now, Who: tx.Actor.Name}
-	sc := store.Change{Rev: v.Rev, Time: tx.Now, Who: tx.Actor.Name, Once: onceOf(tx.Ctx), Reads: tx.conditions()}
+	sc := store.Change{Rev: v.Rev, Time: tx.Now, Who: tx.Actor.Name, Once: onceOf(tx.Ctx), Job: tx.Job, Undoes: tx.undoes, Reads: tx.conditions()}
 	for _, w := range tx.order {
 		sw := store.Write{Key: w.key, Action: string(w.op), Patch: w.patch}
 		if w.old != nil {

@@ -53,6 +53,7 @@ type Tx struct {
 	Actor Actor
 	Force bool      // the caller asked to relax checks
 	Now   time.Time // when the change is made, UTC
+	Job   string    // the job whose script or runner asks, for history; or ""
 
 	service *Service
 	state   *View // what the change is computed from
@@ -60,6 +61,7 @@ type Tx struct {
 	scans   []string // kinds that were listed or searched
 	order   []*write
 	byKey   map[store.Key]*write // of order, once it is long
+	undoes  string               // what the change takes back
 	derived int                  // depth of Rules deriving changes
 }
 

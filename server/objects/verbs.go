@@ -23,11 +23,16 @@ func (s *Service) Get(ctx context.Context, kind, id string) (*Entry, error) {
 // List yields the objects that the caller may see and the query selects, in its order, and how
 // many there are regardless of limit and offset.
 func (s *Service) List(ctx context.Context, kind string, q models.Query) ([]*Entry, int, error) {
+	return s.ListIn(ctx, s.View(), kind, q)
+}
+
+// ListIn is List in another state, such as an earlier one.
+func (s *Service) ListIn(ctx context.Context, v *View, kind string, q models.Query) ([]*Entry, int, error) {
 	k, ok := models.KindOf(kind)
 	if !ok {
 		return nil, 0, models.MissingError(kind, "")
 	}
-	v, actor := s.View(), ActorOf(ctx)
+	actor := ActorOf(ctx)
 	all := actor.May(kind, "list", "")
 	if all && len(q.Filters) == 0 && q.Sort == "" {
 		return v.page(kind, q), v.Len(kind), nil

@@ -23,6 +23,12 @@ const (
 	SystemGrantorSecret = "systemGrantorSecret"
 )
 
+// Those of this server alone.
+const (
+	HistoryDays      = "historyDays"      // how old history becomes; 0: any age
+	HistoryMegabytes = "historyMegabytes" // how large, in MiB; 0: any size
+)
+
 // check refuses a value that a preference does not take.
 type check func(r objects.Reader, name, value string) error
 
@@ -48,7 +54,9 @@ var known = map[string]pref{
 	"logLevel":              {"warn", level},
 	"jobsToKeep":            {"0", number},
 	"failedJobsPurgedAfter": {"0", number}, "completeJobsPurgedAfter": {"0", number},
-	"manager": {"false", boolean},
+	"manager":        {"false", boolean},
+	HistoryDays:      {"30", number},
+	HistoryMegabytes: {"1024", number},
 }
 
 // Service reads and sets preferences.

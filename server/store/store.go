@@ -38,6 +38,10 @@ type Change struct {
 	// Once is the name the caller gave its request, or "". It is kept in history, so that a
 	// request that is sent again because its answer was lost can be told from a new one.
 	Once string
+	// Job is the UUID of the job whose script or runner asked for it, or "".
+	Job string
+	// Undoes says what the change takes back, or "".
+	Undoes string
 	// Reads are further records the change was computed from, at the revisions seen.
 	Reads  []Cond
 	Writes []Write
@@ -61,6 +65,16 @@ type Write struct {
 	Patch []byte
 }
 
+// Query selects writes of history. What is "" or 0 does not matter.
+type Query struct {
+	Kind, ID string // of the record
+	Who, Job string // of the change
+	// From and To are the lowest and the highest revision looked at. From 0 is the oldest that
+	// is kept, To 0 the newest.
+	From, To uint64
+	Oldest   bool // the oldest come first
+}
+
 // Engine is a durable, ordered store of records. Its methods are safe for concurrent use.
 type Engine interface {
 	// Load yields every record of one consistent snapshot, ordered by kind and then id
@@ -81,8 +95,19 @@ type Engine interface {
 	// (Raw) are not part of history.
 	History(ctx context.Context, from uint64) iter.Seq2[Change, error]
 
-	// Compact forgets the history up to and including rev. Records stay.
+	// Search yields the changes that a query selects, each with those of its writes that it
+	// selects, newest first unless it says otherwise. They come from one snapshot; the caller
+	// bounds how many revisions are looked at with From and To. Where the query starts at a
+	// revision that retention has removed, ErrCompacted takes the place of what is gone: it is
+	// the last thing yielded, or the only one when the oldest come first.
+	Search(ctx context.Context, q Query) iter.Seq2[Change, error]
+
+	// Compact forgets the history up to and including rev, in steps that others can commit
+	// between. Records stay.
 	Compact(ctx context.Context, rev uint64) error
+
+	// Size is how many bytes records and history take now, what can be used again not counted.
+	Size(ctx context.Context) (int64, error)
 
 	// Backup writes a consistent copy of the whole store to a new file.
 	Backup(ctx context.Context, path string) error
@@ -92,8 +117,9 @@ type Engine interface {
 }
 
 var (
-	// ErrCompacted says that history before the revision asked for is no longer kept.
-	ErrCompacted = errors.New("store: history is no longer kept from that revision on")
+	// ErrCompacted says that history before the revision asked for is no longer kept. What
+	// engines return is a *CompactedError, which errors.Is takes for this one.
+	ErrCompacted = errors.New("store: history is no longer kept back to that revision")
 	// ErrLocked says that another process has the store open.
 	ErrLocked = errors.New("store: in use by another process")
 	// ErrTooLarge says that a record exceeds MaxRecord.
@@ -104,6 +130,15 @@ var (
 	// ErrClosed says that the engine has been closed.
 	ErrClosed = errors.New("store: closed")
 )
+
+// CompactedError is ErrCompacted with the oldest revision that is still kept.
+type CompactedError struct{ Oldest uint64 }
+
+func (e *CompactedError) Error() string {
+	return ErrCompacted.Error() + "; the oldest one is " + strconv.FormatUint(e.Oldest, 10)
+}
+
+func (e *CompactedError) Is(target error) bool { return target == ErrCompacted }
 
 // ConflictError says which expectation of a batch did not hold. Nothing was written.
 type ConflictError struct {

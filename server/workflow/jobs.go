@@ -325,7 +325,7 @@ func (d *decision) newJob(i int) *models.Job {
 
 // commit stages the new job, the machine, and the job that is no longer the newest.
 func (d *decision) commit(j *models.Job) error {
-	d.job = j
+	d.job, d.tx.Job = j, j.Uuid
 	if d.cur != nil {
 		d.cur.Current = false
 		if err := d.tx.Update(d.cur); err != nil {

@@ -23,7 +23,7 @@ import (
 )
 
 // memory is an engine that forgets everything: for tests that need very many worlds.
-type memory struct{}
+type memory struct{ store.Engine }
 
 func (memory) Load(context.Context, func(store.Record) error) (uint64, error) { return 0, nil }
 func (memory) Commit(context.Context, []store.Change) error                   { return nil }

@@ -65,12 +65,7 @@ const compactStep = 256
 // is forgotten at once; the space is freed in steps, and commits go on between them. When it is
 // interrupted the next Compact frees the rest.
 func (e *Engine) Compact(ctx context.Context, rev uint64) error {
-	// No record may need what is forgotten.
-	err := e.levelled(ctx, func() error {
-		_, err := e.writer.conn.ExecContext(context.WithoutCancel(ctx), `UPDATE retention SET compacted = max(compacted, ?)`, min(rev, e.newest.Load()))
-		return err
-	})
-	if err != nil {
+	if err := e.forget(ctx, min(rev, e.newest.Load())); err != nil {
 		return fmt.Errorf("compact %s: %w", e.path, err)
 	}
 	for {
@@ -83,6 +78,21 @@ func (e *Engine) Compact(ctx context.Context, rev uint64) error {
 			return nil
 		}
 	}
+}
+
+// forget makes history up to a revision unreadable. No record may need it then.
+func (e *Engine) forget(ctx context.Context, rev uint64) error {
+	if err := e.acquire(ctx); err != nil {
+		return err
+	}
+	defer e.release()
+	if e.writer.lacks(rev) {
+		if err := e.level(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := e.writer.conn.ExecContext(context.WithoutCancel(ctx), `UPDATE retention SET compacted = max(compacted, ?)`, rev)
+	return err
 }
 
 // exec carries out one statement in a transaction of its own, and returns how many rows it

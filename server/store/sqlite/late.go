@@ -245,6 +245,11 @@ func (e *Engine) level(ctx context.Context) error {
 	return nil
 }
 
+// lacks tells whether a record may not have seen all revisions up to one.
+func (w *writer) lacks(rev uint64) bool {
+	return w.doubt || len(w.lag.queue) > 0 && w.lag.oldest().since <= rev
+}
+
 // levelled begins a read once no record is late.
 func (e *Engine) levelled(ctx context.Context, begin func() error) error {
 	if err := e.acquire(ctx); err != nil {

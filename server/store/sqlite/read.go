@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"math/rand/v2"
 	"os"
 
@@ -53,76 +52,6 @@ func (e *Engine) raise(rev uint64) {
 			return
 		}
 	}
-}
-
-// History yields the changes above from; see store.Engine. They come from one snapshot, so that
-// neither commits nor a compaction meanwhile change what is yielded; a reader that dwells
-// between two of them keeps the write-ahead log from being reused. Raw and Reads are not kept.
-func (e *Engine) History(ctx context.Context, from uint64) iter.Seq2[store.Change, error] {
-	to := e.newest.Load()
-	return func(yield func(store.Change, error) bool) {
-		more := true
-		err := e.snapshot(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			if _, compacted, err := newest(ctx, tx); err != nil {
-				return err
-			} else if from < compacted && from < to {
-				return store.ErrCompacted
-			}
-			return e.changes(ctx, tx, min(from, to), to, func(c store.Change) bool {
-				more = yield(c, nil)
-				return more
-			})
-		})
-		if err != nil && more {
-			yield(store.Change{}, e.reason(ctx, "read history", err))
-		}
-	}
-}
-
-// changes gathers the rows of history into changes, and makes sure that none is missing.
-func (e *Engine) changes(ctx context.Context, tx *sql.Tx, from, to uint64, yield func(store.Change) bool) error {
-	const rows = `SELECT rev, time, who, once, kind, id, action, prev, patch FROM history
-		WHERE rev > ? AND rev <= ? ORDER BY rev, n`
-	var c store.Change // the one being gathered
-	last, more := from, true
-	err := e.each(ctx, tx, rows, []any{from, to}, func(scan func(...any) error) (bool, error) {
-		var rev uint64
-		var at, who, once string
-		var w store.Write
-		if err := scan(&rev, &at, &who, &once, &w.Kind, &w.ID, &w.Action, &w.Prev, &w.Patch); err != nil {
-			return false, err
-		}
-		if rev != c.Rev {
-			if c.Rev != 0 {
-				if more = yield(c); !more {
-					return false, nil
-				}
-			}
-			if rev != last+1 {
-				return false, fmt.Errorf("damaged: revision %d is missing", last+1)
-			}
-			t, err := parseTime(at)
-			if err != nil {
-				return false, fmt.Errorf("damaged: time of revision %d: %w", rev, err)
-			}
-			c, last = store.Change{Rev: rev, Time: t, Who: who, Once: once}, rev
-		}
-		c.Writes = append(c.Writes, w)
-		return true, nil
-	})
-	if err != nil || !more {
-		return err
-	}
-	if err := e.usable(ctx); err != nil {
-		return err
-	}
-	if c.Rev != 0 && !yield(c) {
-		return nil
-	}
-	if last != to {
-		return fmt.Errorf("damaged: revision %d is missing", last+1)
-	}
-	return nil
 }
 
 // Backup writes a consistent copy to a new file, private to its owner, which Open can open. The

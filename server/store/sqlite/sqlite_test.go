@@ -10,7 +10,11 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/pressly/goose/v3"
+
+	"drp/migrations"
 	"drp/server/store"
 	"drp/server/store/storetest"
 )
@@ -264,5 +268,41 @@ func TestInterruptedCompactionIsFinishedByTheNext(t *testing.T) {
 	var rows int
 	if err := e.readers.QueryRow(`SELECT count(*) FROM history`).Scan(&rows); err != nil || rows != 5 {
 		t.Errorf("rows of history: got %d and %v, want 5", rows, err)
+	}
+}
+
+// TestHistoryOfAnOlderDatabaseIsKept opens what the first version of drp has left.
+func TestHistoryOfAnOlderDatabaseIsKept(t *testing.T) {
+	dir := t.TempDir()
+	db, err := connect(filepath.Join(dir, "drp.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, migrations.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.UpTo(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, stmt := range []string{
+		`INSERT INTO history VALUES (1, 0, '2026-11-21T12:00:00.000000000Z', 'user:ann', 'n1', 'machines', 'a', 'create', 0, x'5b5d')`,
+		`INSERT INTO records VALUES (1, 'machines', 'a', 1, x'31')`,
+	} {
+		if _, err := db.Exec(stmt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e := must(t, dir)
+	want := store.Change{Rev: 1, Time: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), Who: "user:ann", Once: "n1",
+		Writes: []store.Write{{Key: key("a"), Action: "create", Patch: []byte("[]")}}}
+	if got := history(t, e, 0); len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+		t.Errorf("history: got %+v, want %+v", got, want)
+	}
+	if err := e.Commit(t.Context(), []store.Change{save(2, "a", 1, []byte("2"))}); err != nil {
+		t.Error(err)
 	}
 }

@@ -153,7 +153,7 @@ func TestFullDiskRecovers(t *testing.T) {
 // an earlier commit had come through in spite of its error. The disk is right.
 func TestDoubtIsSettledByTheDisk(t *testing.T) {
 	e := must(t, t.TempDir())
-	behind(t, e, `INSERT INTO history VALUES (1, 0, '2026-11-21T12:00:00.000000000Z', '', '', 'machines', 'a', 'create', 0, NULL)`)
+	behind(t, e, `INSERT INTO history VALUES (1, 0, '2026-11-21T12:00:00.000000000Z', '', '', '', '', 'machines', 'a', 'create', 0, NULL)`)
 	behind(t, e, `INSERT INTO records VALUES (1, 'machines', 'a', 1, x'31')`)
 	if err := e.Commit(t.Context(), []store.Change{save(1, "b", 0, []byte("1"))}); err == nil {
 		t.Fatal("a revision that is taken was written again")

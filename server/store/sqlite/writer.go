@@ -68,7 +68,7 @@ func (w *writer) start(ctx context.Context) (err error) {
 		{&w.behind, `UPDATE lag SET up_to = ?`},
 		{&w.begin, `BEGIN IMMEDIATE`},
 		{&w.flush, `COMMIT`},
-		{&w.log, `INSERT INTO history (rev, n, time, who, once, kind, id, action, prev, patch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&w.log, `INSERT INTO history (rev, n, time, who, once, job, undoes, kind, id, action, prev, patch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 	} {
 		if *p.stmt, err = w.conn.PrepareContext(lasting, p.sql); err != nil {
 			return fmt.Errorf("prepare: %w", err)
@@ -313,7 +313,7 @@ func (w *writer) record(ctx context.Context, c *store.Change) error {
 	at := c.Time.UTC().Format(timeFormat)
 	for n := range c.Writes {
 		wr := &c.Writes[n]
-		_, err := w.log.ExecContext(ctx, c.Rev, n, at, c.Who, c.Once, wr.Kind, wr.ID, wr.Action, wr.Prev, wr.Patch)
+		_, err := w.log.ExecContext(ctx, c.Rev, n, at, c.Who, c.Once, c.Job, c.Undoes, wr.Kind, wr.ID, wr.Action, wr.Prev, wr.Patch)
 		if err != nil {
 			return err
 		}

@@ -175,7 +175,13 @@ func testContext(t *testing.T, open Open) {
 		refused("history", err)
 		yields++
 	}
-	equal(t, "yields of history with an ended context", yields, 1)
+	for _, err := range e.Search(ended, store.Query{}) {
+		refused("search", err)
+		yields++
+	}
+	equal(t, "yields of history and search with an ended context", yields, 2)
+	_, err = e.Size(ended)
+	refused("size", err)
 	equal(t, "store after all that", load(t, e), before)
 
 	commit(t, e, change(3, put("a", 2, `3`)), change(4, put("a", 3, `4`)))
@@ -238,6 +244,10 @@ func testClosed(t *testing.T, open Open) {
 	refused("backup", e.Backup(t.Context(), filepath.Join(t.TempDir(), "copy")))
 	_, err = follow(e, 0)
 	refused("history", err)
+	_, err = gather(e.Search(t.Context(), store.Query{}))
+	refused("search", err)
+	_, err = e.Size(t.Context())
+	refused("size", err)
 	if err := e.Close(); err != nil {
 		t.Errorf("second close: got %v, want nil", err)
 	}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -58,6 +59,9 @@ var (
 			ID:   rapid.SampledFrom([]string{"a", "b", "c", "", "a/b", "A", "é\x00", "\xff'\"%"}).Draw(t, "id"),
 		}
 	})
+	principals = rapid.OneOf(rapid.SampledFrom([]string{"user:a", "user:b", "system"}), rapid.StringN(0, 20, -1))
+	jobs       = rapid.SampledFrom([]string{"", "3e7031fe", "92541bc9"})
+
 	raws    = blobs(0, 9000)
 	patches = blobs(1, 3000)
 	times   = rapid.Custom(func(t *rapid.T) time.Time {
@@ -81,7 +85,8 @@ func (m *model) batch(t *rapid.T) ([]store.Change, map[store.Key]store.Record) {
 	}
 	batch := make([]store.Change, rapid.IntRange(1, 5).Draw(t, "changes"))
 	for i := range batch {
-		c := store.Change{Rev: m.rev() + uint64(i) + 1, Time: times.Draw(t, "time"), Who: rapid.StringN(0, 20, -1).Draw(t, "who"), Once: rapid.StringN(0, 20, -1).Draw(t, "once")}
+		c := store.Change{Rev: m.rev() + uint64(i) + 1, Time: times.Draw(t, "time"), Who: principals.Draw(t, "who"), Once: rapid.StringN(0, 20, -1).Draw(t, "once"),
+			Job: jobs.Draw(t, "job"), Undoes: rapid.StringN(0, 20, -1).Draw(t, "undoes")}
 		for _, k := range rapid.SliceOfN(keys, 0, 2).Draw(t, "reads") {
 			c.Reads = append(c.Reads, store.Cond{Key: k, Rev: records[k].Rev})
 		}
@@ -146,6 +151,7 @@ func (m *model) compact(t *rapid.T) {
 
 // check compares all that can be read.
 func (m *model) check(t *rapid.T) {
+	m.search(t)
 	want := state{Rev: m.rev()}
 	for _, r := range m.records {
 		want.Records = append(want.Records, r)
@@ -166,4 +172,51 @@ func (m *model) check(t *rapid.T) {
 		t.Fatalf("history above %d: got %v, want nil", from, err)
 	}
 	equal(t, fmt.Sprint("history above ", from), told, append([]store.Change(nil), m.history[min(from, m.rev()):]...))
+}
+
+// search compares a random query.
+func (m *model) search(t *rapid.T) {
+	q := store.Query{
+		From: rapid.Uint64Range(0, m.rev()+1).Draw(t, "lowest"), To: rapid.Uint64Range(0, m.rev()+1).Draw(t, "highest"),
+		Oldest: rapid.Bool().Draw(t, "oldest first"), Job: jobs.Draw(t, "of job"),
+	}
+	if rapid.Bool().Draw(t, "of a record") {
+		k := keys.Draw(t, "record")
+		q.Kind, q.ID = k.Kind, k.ID
+	}
+	if rapid.Bool().Draw(t, "of somebody") {
+		q.Who = principals.Draw(t, "of")
+	}
+	m.searched(t, q)
+}
+
+func (m *model) searched(t rapid.TB, q store.Query) {
+	t.Helper()
+	told, err := gather(m.engine.Search(context.Background(), q))
+	to := m.rev()
+	if q.To > 0 {
+		to = min(to, q.To)
+	}
+	var want []store.Change
+	gone := q.From > 0 && q.From <= m.compacted && q.From <= to
+	for rev := max(q.From, m.compacted+1); rev <= to && !(gone && q.Oldest); rev++ {
+		c := m.history[rev-1]
+		c.Writes = nil
+		for _, w := range m.history[rev-1].Writes {
+			if (q.Kind == "" || q.Kind == w.Kind) && (q.ID == "" || q.ID == w.ID) {
+				c.Writes = append(c.Writes, w)
+			}
+		}
+		if len(c.Writes) > 0 && (q.Who == "" || q.Who == c.Who) && (q.Job == "" || q.Job == c.Job) {
+			want = append(want, c)
+		}
+	}
+	if !q.Oldest {
+		slices.Reverse(want)
+	}
+	var oldest *store.CompactedError
+	if errors.As(err, &oldest) != gone || gone && (oldest.Oldest != m.compacted+1 || !errors.Is(err, store.ErrCompacted)) || err != nil && !gone {
+		t.Fatalf("search %+v, compacted to %d: got %v; want that it is gone: %v", q, m.compacted, err, gone)
+	}
+	equal(t, fmt.Sprintf("search %+v", q), told, want)
 }

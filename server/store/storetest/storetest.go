@@ -36,6 +36,8 @@ func Run(t *testing.T, open Open) {
 		{"HistoryTellsEveryWriteInOrder", testHistory},
 		{"HistoryStopsWhenToldTo", testHistoryStops},
 		{"CompactedHistoryIsRefused", testCompact},
+		{"SearchStopsWhenToldTo", testSearchStops},
+		{"SizeIsWhatIsInUse", testSize},
 		{"LoadSeesOneSnapshot", testSnapshot},
 		{"LoadIsOrderedBytewise", testLoadOrder},
 		{"LoadReturnsTheErrorOfItsFunction", testLoadStops},
@@ -80,7 +82,7 @@ func start(t *testing.T, open Open) store.Engine {
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 123456789, time.UTC)
 
 func change(rev uint64, writes ...store.Write) store.Change {
-	return store.Change{Rev: rev, Time: noon, Who: "user:rocketskates", Once: "7f3a", Writes: writes}
+	return store.Change{Rev: rev, Time: noon, Who: "user:rocketskates", Once: "7f3a", Job: "92541bc9", Undoes: "revision 1", Writes: writes}
 }
 
 func key(id string) store.Key { return store.Key{Kind: "machines", ID: id} }
@@ -407,6 +409,57 @@ func testCompact(t *testing.T, open Open) {
 	commit(t, e, change(revs+1, drop("a", revs))) // revisions go on after all history is gone
 	check(revs, revs+1)
 	equal(t, "emptied store", load(t, e), state{Rev: revs + 1})
+}
+
+func testSearchStops(t *testing.T, open Open) {
+	e := start(t, open)
+	for rev := uint64(1); rev <= 5; rev++ {
+		commit(t, e, change(rev, put(fmt.Sprint(rev), 0, `{}`), put("o"+fmt.Sprint(rev), 0, `{}`)))
+	}
+	later := e.Search(t.Context(), store.Query{})
+	commit(t, e, change(6, put("6", 0, `{}`)))
+	for n := 1; n <= 5; n++ {
+		seen := 0
+		for c, err := range later {
+			if err != nil || c.Rev != uint64(5-seen) || len(c.Writes) != 2 || c.Writes[0].ID != fmt.Sprint(c.Rev) {
+				t.Fatalf("change %d: got %+v and %v", seen, c, err)
+			}
+			if seen++; seen == n {
+				break
+			}
+		}
+		equal(t, "changes before the end of the loop", seen, n)
+	}
+}
+
+// testSize: what a compaction removes no longer counts.
+func testSize(t *testing.T, open Open) {
+	e := start(t, open)
+	size := func() int64 {
+		t.Helper()
+		n, err := e.Size(t.Context())
+		if err != nil || n < 0 {
+			t.Fatalf("size: got %d and %v", n, err)
+		}
+		return n
+	}
+	empty := size()
+	const revs, each = 50, 20_000
+	for rev := uint64(1); rev <= revs; rev++ {
+		w := put("a", told2(rev), `{}`)
+		w.Patch = bytes.Repeat([]byte{byte(rev)}, each)
+		commit(t, e, change(rev, w))
+	}
+	full := size()
+	if full-empty < revs*each {
+		t.Errorf("%d changes of %d bytes: the size went from %d to %d", revs, each, empty, full)
+	}
+	if err := e.Compact(t.Context(), revs-5); err != nil {
+		t.Fatalf("compact: got %v, want nil", err)
+	}
+	if now := size(); full-now < (revs-10)*each {
+		t.Errorf("%d changes are compacted: the size went from %d to %d", revs-5, full, now)
+	}
 }
 
 func testLoadOrder(t *testing.T, open Open) {
