@@ -197,7 +197,7 @@ func TestHistoryIsWhatWasDone(t *testing.T) {
 		slices.Sort(lines)
 		return strings.Join(lines, "\n")
 	}
-	for range 300 {
+	for range 100 {
 		q := HistoryQuery{Oldest: r.IntN(2) == 0, Limit: 1 + r.IntN(40)}
 		if r.IntN(2) == 0 {
 			q.Who = fmt.Sprint("user:u", r.IntN(4))
