@@ -288,6 +288,8 @@ func sensible(r [2]string) string {
 		return `{"meta":{"Name":"BasicStore"},"sections":{}}`
 	case r[0] == "POST" && r[1] == "/contents":
 		return `{"meta":{"Name":"pack"},"sections":{}}`
+	case r[1] == "/undo":
+		return `{"Rev":1}`
 	case r[0] == "POST" && r[1] == "/prefs":
 		return `{"logLevel":"debug"}`
 	case strings.Contains(r[1], "/params/my/leader") && r[0] != "GET":
