@@ -30,6 +30,7 @@ of the form NAME=VALUE:
   RS_FORMAT        json, yaml, table or text
   RS_UUID          machine of the agent and processjobs (environment only)
   RS_CONTEXT       context whose tasks these do (environment only)
+  RS_JOB_UUID      job that changes are made for; tasks have it (environment only)
   RS_TLS_VERIFY    true: refuse a server whose certificate the system does not trust
 
 Servers make their own certificates, so by default any is accepted, as Digital Rebar's
@@ -52,7 +53,9 @@ type flags struct {
 	noColor                         bool
 	truncate                        int
 
-	refGiven bool // -r with something in it
+	refGiven      bool // -r with something in it
+	formatGiven   bool // somebody said how to print
+	truncateGiven bool
 }
 
 func (f *flags) add(p *pflag.FlagSet) {
@@ -101,14 +104,16 @@ func (a *app) configure(p *pflag.FlagSet) error {
 	if !p.Changed("username") && !p.Changed("password") {
 		fill("token", &f.token, s.get("RS_TOKEN"))
 	}
-	fill("format", &f.format, s.get("RS_FORMAT"), "json")
+	fill("format", &f.format, s.get("RS_FORMAT"))
+	f.formatGiven, f.truncateGiven = f.format != "", p.Changed("truncate-length")
+	fill("format", &f.format, "json")
 	f.refGiven = f.ref != ""
 	if _, ok := formats[f.format]; !ok {
 		return verbatim("Unknown pretty format %s", f.format)
 	}
 	cfg := client.Config{
 		Endpoint: f.endpoint, Token: f.token, Username: f.user, Password: f.password, NoToken: f.noToken,
-		TokenCache: a.tokenCache(s), Trace: f.trace, TraceToken: f.traceToken, CA: f.ca, Verify: s.get("RS_TLS_VERIFY") == "true",
+		TokenCache: a.tokenCache(s), Job: a.Getenv("RS_JOB_UUID"), Trace: f.trace, TraceToken: f.traceToken, CA: f.ca, Verify: s.get("RS_TLS_VERIFY") == "true",
 	}
 	if !f.noProxy {
 		cfg.Socket = s.get("RS_LOCAL_PROXY")

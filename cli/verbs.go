@@ -49,6 +49,7 @@ func (s *shape) query() url.Values {
 func (k *kind) list() *cobra.Command {
 	var s shape
 	var page page
+	var at string
 	return k.verb(verb{
 		use:   "list [filters...]",
 		short: "List " + k.name,
@@ -57,14 +58,18 @@ func (k *kind) list() *cobra.Command {
 			"take values separated by commas. Instead of a field the name of a param will do, and Meta.KEY.", k.name),
 		example: fmt.Sprintf("drp %s list\ndrp %s list Available=true --sort %s --limit 10\ndrp %s list %s re '^w.*1$' -F table", k.name, k.name, k.info.KeyField, k.name, k.info.KeyField),
 		args:    atLeast(0),
-		flags:   func(p *pflag.FlagSet) { s.add(p); page.add(p) },
+		flags: func(p *pflag.FlagSet) {
+			s.add(p)
+			page.add(p)
+			p.StringVar(&at, "at", "", "as they were at a revision, a time, or some time ago: 17, 2026-11-21T15:00:00Z, 1h")
+		},
 		run: func(ctx context.Context, args []string) error {
 			q := s.query()
 			page.fill(q)
 			if err := addFilters(q, args); err != nil {
 				return err
 			}
-			return k.shows(k.do(ctx, http.MethodGet, k.name, nil, client.WithQuery(q)))
+			return k.shows(k.do(ctx, http.MethodGet, k.name, nil, client.WithQuery(q), client.WithFlag("at", at)))
 		},
 	})
 }
@@ -188,23 +193,29 @@ const noChange = "Timeout: no change"
 func (k *kind) show() *cobra.Command {
 	var s shape
 	var p poll
+	var at string
 	return k.verb(verb{
-		use:     "show [id]",
-		short:   "Show a " + k.single,
-		long:    fmt.Sprintf("Show one %s. With --wait, show it when it has changed; after that time %q is printed.", k.single, noChange),
-		example: fmt.Sprintf("drp %s show %s\ndrp %s show %s --wait 5m", k.name, k.sample(), k.name, k.sample()),
+		use:   "show [id]",
+		short: "Show a " + k.single,
+		long: fmt.Sprintf("Show one %s. With --wait, show it when it has changed; after that time %q is printed.\n"+
+			"With --at, show it as it was at a revision, a time, or some time ago.", k.single, noChange),
+		example: fmt.Sprintf("drp %s show %s\ndrp %s show %s --wait 5m\ndrp %s show %s --at 1h", k.name, k.sample(), k.name, k.sample(), k.name, k.sample()),
 		args:    exactly(1),
 		flags: func(f *pflag.FlagSet) {
 			s.add(f)
 			p.add(f)
+			f.StringVar(&at, "at", "", "as it was at a revision, a time, or some time ago: 17, 2026-11-21T15:00:00Z, 1h")
 			f.BoolVar(&s.aggregate, "aggregate", false, "with the params of all its profiles and of its stage")
 		},
 		run: func(ctx context.Context, args []string) error {
+			if at != "" && p.wait != "" {
+				return &usageError{"--at is the past: it does not go with --wait"}
+			}
 			opts, err := p.options(ctx, k, args[0])
 			if err != nil {
 				return err
 			}
-			raw, err := k.do(ctx, http.MethodGet, k.at(args[0]), nil, append(opts, client.WithQuery(s.query()))...)
+			raw, err := k.do(ctx, http.MethodGet, k.at(args[0]), nil, append(opts, client.WithQuery(s.query()), client.WithFlag("at", at))...)
 			if errors.Is(err, client.ErrNotModified) {
 				return k.say(noChange)
 			}

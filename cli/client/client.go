@@ -35,6 +35,7 @@ type Config struct {
 	TokenCache string // directory for tokens between runs; "": none are kept
 	Trace      string // level at which the server logs the requests; "": its own
 	TraceToken string // word the server logs with them
+	Job        string // UUID of the job that changes are made for, for history; "": none
 
 	// CA is a file of PEM certificates that the server's certificate must be signed by. Without
 	// one any certificate is accepted, as Digital Rebar's client does: a new server makes its
@@ -163,6 +164,9 @@ func WithFlag(name, value string) Option {
 		}
 	}
 }
+
+// JobHeader names the job that a change is made for. The server believes it of a job that runs.
+const JobHeader = "X-DRP-Job"
 
 // WithHeader sets a header of the request.
 func WithHeader(name, value string) Option {
@@ -330,6 +334,9 @@ func (c *Client) send(ctx context.Context, r *request) (*http.Response, error) {
 }
 
 func (c *Client) trace(h http.Header) {
+	if c.cfg.Job != "" && h.Get(JobHeader) == "" {
+		h.Set(JobHeader, c.cfg.Job)
+	}
 	if c.cfg.Trace != "" {
 		h.Set("X-Log-Request", c.cfg.Trace)
 	}

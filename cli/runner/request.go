@@ -124,7 +124,11 @@ func (r *runner) send(ctx context.Context, method, path string, in, out any) (un
 
 // once sends a JSON body a single time: the client repeats nothing that comes from a reader.
 func (r *runner) once(ctx context.Context, method, path string, body []byte, out any) error {
-	return r.Client.Do(ctx, method, path, bytes.NewReader(body), out, client.WithHeader("Content-Type", "application/json"))
+	opts := []client.Option{client.WithHeader("Content-Type", "application/json")}
+	if r.state != nil && r.state.Work != nil {
+		opts = append(opts, client.WithHeader(client.JobHeader, r.state.Work.Job))
+	}
+	return r.Client.Do(ctx, method, path, bytes.NewReader(body), out, opts...)
 }
 
 // ops is a patch being written.
