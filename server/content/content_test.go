@@ -31,7 +31,7 @@ type server struct {
 	ctx context.Context // of one who may do everything
 }
 
-func start(t *testing.T, dir string) *server {
+func start(t testing.TB, dir string) *server {
 	t.Helper()
 	engine, err := sqlite.Open(t.Context(), filepath.Join(dir, "drp.db"), objects.Advance)
 	if err != nil {

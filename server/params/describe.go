@@ -21,10 +21,22 @@ import (
 func describe(e *jsonschema.ValidationError) string {
 	var lines []string
 	collect(e, &lines)
+	if len(lines) > maxLines {
+		lines = append(lines[:maxLines], "and more")
+	}
 	return strings.Join(lines, "; ")
 }
 
+// How much is told of a value that violates much.
+const (
+	maxLines = 100
+	maxLine  = 2000 // bytes
+)
+
 func collect(e *jsonschema.ValidationError, lines *[]string) {
+	if len(*lines) > maxLines {
+		return
+	}
 	texts := texts(e)
 	if len(texts) == 0 {
 		for _, c := range e.Causes {
@@ -33,7 +45,11 @@ func collect(e *jsonschema.ValidationError, lines *[]string) {
 		return
 	}
 	for _, t := range texts {
-		*lines = append(*lines, field(e)+": "+t)
+		line := field(e) + ": " + t
+		if len(line) > maxLine {
+			line = strings.ToValidUTF8(line[:maxLine], "") + "…"
+		}
+		*lines = append(*lines, line)
 	}
 }
 

@@ -139,7 +139,7 @@ func TestSchemasReachNothingOutside(t *testing.T) {
 		"text":    {`"string"`, "Invalid Schema"},
 		"default": {`{"type":"string","default":true}`, "Error in default value: (root): Invalid type. Expected: string, given: boolean"},
 		"bomb":    {bomb[:len(bomb)-1] + `,"default":1}`, "takes too long"},
-		"number":  {`{"multipleOf":3,"default":1e999999999}`, "Error in default value"},
+		"number":  {`{"multipleOf":3,"default":1e999999999}`, "a number is too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := tryCreate(s, param("p-"+strings.ReplaceAll(name, " ", ""), c.schema))

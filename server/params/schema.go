@@ -26,16 +26,18 @@ func newSchemas() *schemas { return &schemas{compiled: map[string]*schema{}} }
 
 // schema is a compiled JSON Schema that validates one value at a time.
 type schema struct {
-	mu   sync.Mutex
-	is   *jsonschema.Schema
-	work int // subschemas applied to the value at hand
+	mu           sync.Mutex
+	is           *jsonschema.Schema
+	work         int   // spent on the value at hand
+	instructions int   // of its regular expressions
+	refused      error // why an expression was not taken
 }
 
-// maxWork bounds how many subschemas may be applied to one value: with references to references
-// a short schema can ask for more than a lifetime's work.
+// maxWork bounds what may be spent on one value: with references to references a short schema can
+// ask for more than a lifetime's work.
 const maxWork = 1_000_000
 
-var errWork = errors.New("validation takes too long")
+var errWork = errors.New("validation takes too long: fewer constants, simpler expressions, or a smaller value")
 
 // get compiles a schema, or finds it compiled.
 func (c *schemas) get(raw json.RawMessage) (*schema, error) {
@@ -65,6 +67,9 @@ func compile(raw json.RawMessage) (*schema, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := sound(doc); err != nil {
+		return nil, err
+	}
 	s, err := compileAs(jsonschema.Draft7, doc)
 	if err == nil {
 		return s, nil
@@ -83,19 +88,17 @@ func compileAs(draft *jsonschema.Draft, doc any) (s *schema, err error) {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(draft)
 	c.UseLoader(nowhere{})
-	c.RegisterVocabulary(&jsonschema.Vocabulary{
-		URL: "param:///work",
-		Compile: func(*jsonschema.CompilerContext, map[string]any) (jsonschema.SchemaExt, error) {
-			return counter{s}, nil
-		},
-	})
-	c.AssertVocabs()
+	c.UseRegexpEngine(s.expression)
 	if err := c.AddResource(schemaURL, doc); err != nil {
 		return nil, err
 	}
 	if s.is, err = c.Compile(schemaURL); err != nil {
+		if s.refused != nil { // the library says only that it is no expression
+			return nil, s.refused
+		}
 		return nil, errors.New(plain(err))
 	}
+	s.account(s.is)
 	return s, nil
 }
 
@@ -104,15 +107,6 @@ type nowhere struct{}
 
 func (nowhere) Load(url string) (any, error) {
 	return nil, fmt.Errorf("%s: a schema may only refer to itself", url)
-}
-
-// counter counts the work of its schema.
-type counter struct{ schema *schema }
-
-func (c counter) Validate(*jsonschema.ValidatorContext, any) {
-	if c.schema.work++; c.schema.work > maxWork {
-		panic(errWork)
-	}
 }
 
 // recovered turns a panic into an error.
@@ -125,6 +119,9 @@ func recovered(err *error) {
 // problems returns what is wrong with a value, as one text; "" when it is valid.
 func (s *schema) problems(value json.RawMessage) string {
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(value))
+	if err == nil {
+		err = sound(v)
+	}
 	if err == nil {
 		err = s.validate(v)
 	}

@@ -2,6 +2,7 @@ package render
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -90,7 +91,9 @@ func TestEqualIsTheLanguagesOwn(t *testing.T) {
 	}
 }
 
-// FuzzRender: whatever a template is, rendering it returns, and soon.
+// FuzzRender: whatever a template is, rendering it returns, soon, with no more than the limits
+// allow, or an error that names the template and, but for what has no line, the line; and rendered
+// again while nothing has changed it ends the same way.
 func FuzzRender(f *testing.F) {
 	for _, a := range attacks {
 		f.Add(a.text)
@@ -99,20 +102,51 @@ func FuzzRender(f *testing.F) {
 	f.Add(`{{.Param "list" | toJson}}{{block "b" .}}{{break}}{{end}}{{- /* c */ -}}`)
 	v := view(f, world()...)
 	m, _ := v.Get("machines", uuid)
+	limits := Limits{Time: 200 * time.Millisecond, Output: 1 << 20, Work: 16 << 20}
 	f.Fuzz(func(t *testing.T, text string) {
-		r := renderer(Limits{Time: 200 * time.Millisecond, Output: 1 << 20, Work: 16 << 20})
-		x, done, err := r.begin(ctx, v, "10.0.0.1")
-		if err != nil {
-			t.Fatal(err)
+		r := renderer(limits)
+		render := func() (string, meter, error) {
+			x, done, err := r.begin(ctx, v, "10.0.0.1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer done()
+			x.machine, x.task = m, task(inline("main.sh", text))
+			x.owner, x.inline = x.task, x.task.Templates
+			out, err := x.contents(&x.inline[0])
+			return out, x.meter, err
 		}
-		defer done()
-		x.machine, x.task = m, task(inline("main.sh", text))
-		x.owner, x.inline = x.task, x.task.Templates
-		out, err := x.contents(&x.inline[0])
-		if len(out) > 1<<20 || err != nil && models.ClassOf(err) != models.Invalid {
-			t.Errorf("got %d bytes, %v", len(out), err)
+		out, used, err := render()
+		if err == nil && (len(out) > limits.Output || used.work > limits.Work || used.depth != 0) {
+			t.Fatalf("wrote %d bytes, worked with %d, and is %d deep at the end", len(out), used.work, used.depth)
+		}
+		_, _, again := render()
+		late := func(err error) bool { return err != nil && strings.Contains(err.Error(), "takes longer") }
+		if !late(err) && !late(again) && !random(text) && (err == nil) != (again == nil) {
+			t.Fatalf("first %v, then %v", err, again)
+		}
+		if err == nil {
+			return
+		}
+		var e *models.Error
+		if !errors.As(err, &e) || e.Class != models.Invalid || out != "" || !strings.Contains(e.Messages[0], "main.sh") {
+			t.Fatalf("got %q, %v; want Invalid that names main.sh", out, err)
+		}
+		if !late(err) && len(e.Messages) > 1 && !strings.Contains(e.Messages[0], ", line ") {
+			t.Fatalf("%q names no line", e.Messages)
 		}
 	})
+}
+
+// random tells whether a template may end otherwise the next time: it draws lots, or looks at the
+// clock.
+func random(text string) bool {
+	for _, word := range []string{"rand", "shuffle", "now", "ago", "date", "gen", "uuid", "bcrypt", "htpasswd", "ncrypt", "derive", "Time"} {
+		if strings.Contains(text, word) {
+			return true
+		}
+	}
+	return false
 }
 
 func builtin(t *testing.T, text string, data any, out *strings.Builder) error {
