@@ -76,6 +76,7 @@ func TestServerSurvivesItsDisk(t *testing.T) {
 			admin.must("POST", "/profiles", `{"Name":"after"}`, nil)
 			admin.must("PATCH", "/profiles/before", `[{"op":"add","path":"/Description","value":"changed"}]`, nil)
 			want := names(t, admin)
+			transport.CloseIdleConnections() // a server waits for those that have never been used
 			stop()
 			_, admin, _ = start(t, cfg)
 			if got := names(t, admin); got != want || got != `["after","before","global"]` {

@@ -26,6 +26,11 @@ func (e *Engine) Commit(ctx context.Context, batch []store.Change) error {
 		return fmt.Errorf("commit to %s: %w", e.path, named(err))
 	}
 	e.raise(e.writer.rev)
+	for i := range batch {
+		for j := range batch[i].Writes {
+			e.log.turns += len(batch[i].Writes[j].Patch) / large
+		}
+	}
 	return nil
 }
 

@@ -100,8 +100,11 @@ func (r *errand) steps() []func() error {
 	large := bytes.Repeat([]byte("large "), 5000)
 	checkpoint := func(mode string) func() error {
 		return func() error { // it reports trouble in a row, so that it has to be asked for
-			_, err := r.e.exec(context.Background(), "PRAGMA wal_checkpoint("+mode+")")
-			return err
+			if err := r.e.acquire(context.Background()); err != nil {
+				return err
+			}
+			defer r.e.release()
+			return r.e.checkpoint(mode)
 		}
 	}
 	return []func() error{

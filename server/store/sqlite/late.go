@@ -216,7 +216,7 @@ func (e *Engine) tidy() {
 		next := idle
 		if now := e.newest.Load(); now != last {
 			last = now
-		} else if more, err := e.catchUp(e.writer.lag.slack.step); err == nil && more {
+		} else if more, err := e.catchUp(); err == nil && more {
 			next = 0
 		}
 		wait.Reset(next)
@@ -225,12 +225,12 @@ func (e *Engine) tidy() {
 
 // catchUp writes some late records; more tells whether others are left. An error is not lost: the
 // next commit meets it as well.
-func (e *Engine) catchUp(n int) (more bool, err error) {
+func (e *Engine) catchUp() (more bool, err error) {
 	if err := e.acquire(e.closing); err != nil {
 		return false, err
 	}
 	defer e.release()
-	err = e.writer.catchUp(e.closing, n)
+	err = e.writer.catchUp(e.closing, e.writer.lag.slack.step)
 	return len(e.writer.lag.queue) > 0, err
 }
 

@@ -29,6 +29,7 @@ type Engine struct {
 	writer  *writer
 	turn    chan struct{} // holds a value while somebody uses the writer
 	newest  atomic.Uint64 // revision that is durable
+	log     journal
 
 	closing context.Context // ends when Close begins
 	close   context.CancelFunc
@@ -73,7 +74,7 @@ func open(ctx context.Context, path string, advance Advance, sys files) (_ *Engi
 	}
 	db.SetMaxOpenConns(1)
 	e.writer = &writer{db: db, advance: advance, lag: lag{slack: usual}}
-	if err := beginLog(ctx, db); err != nil {
+	if err := e.beginLog(ctx, db); err != nil {
 		return nil, err
 	}
 	if err := migrate(ctx, db); err != nil {
@@ -94,27 +95,13 @@ func open(ctx context.Context, path string, advance Advance, sys files) (_ *Engi
 	return e, nil
 }
 
-// connect prepares connections to the database. FULL is what makes a commit wait for the disk.
+// connect prepares connections to the database. FULL is what makes a commit wait for the disk; what
+// becomes of the log is for tendLog to decide.
 func connect(path string) (*sql.DB, error) {
 	dsn := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)",
 	}}.Encode()}
 	return sql.Open("sqlite", dsn.String())
-}
-
-// beginLog writes all that an earlier process has left in the log to the database, and begins the
-// log anew. What that process wrote and could not sync can be read now and may not be on the disk
-// for all that, and no later sync would write it, for the system takes it for written: what were
-// added to such a log would be lost with it when the power fails.
-func beginLog(ctx context.Context, db *sql.DB) error {
-	var busy, frames, written int
-	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &written); err != nil {
-		return fmt.Errorf("write the log to the database: %w", err)
-	}
-	if busy != 0 {
-		return errors.New("another process reads what was left in the log, perhaps a backup or a check: start again when it has ended")
-	}
-	return nil
 }
 
 // migrate brings the database to the newest form. One that a newer drp has changed is refused.
@@ -149,13 +136,16 @@ func (e *Engine) acquire(ctx context.Context) error {
 		return store.ErrClosed
 	}
 	if err := e.usable(ctx); err != nil {
-		e.release()
+		<-e.turn
 		return err
 	}
 	return nil
 }
 
-func (e *Engine) release() { <-e.turn }
+func (e *Engine) release() {
+	e.tendLog()
+	<-e.turn
+}
 
 // usable tells why nothing can be begun, if so.
 func (e *Engine) usable(ctx context.Context) error {
@@ -185,13 +175,18 @@ func (e *Engine) Close() error {
 // end closes what open has opened, the lock last.
 func (e *Engine) end() error {
 	var errs []error
+	if err := e.distrust(); err != nil {
+		// To close SQLite now would write what can no longer be trusted; the end of the process will
+		// not, and the next begins with the log.
+		return fmt.Errorf("close store %s: %w", e.path, err)
+	}
 	if e.readers != nil {
 		errs = append(errs, e.readers.Close())
 	}
 	if e.writer != nil {
 		errs = append(errs, e.writer.close())
 	}
-	if err := errors.Join(append(errs, e.lock.Close())...); err != nil {
+	if err := errors.Join(append(errs, e.log.end(), e.lock.Close())...); err != nil {
 		return fmt.Errorf("close store %s: %w", e.path, err)
 	}
 	return nil
