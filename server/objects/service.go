@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -239,14 +240,17 @@ func (s *Service) write(clean *View) {
 	}
 }
 
+// drain takes all that wait. A flush of the disk costs the same for one change as for many, so those
+// who are about to ask, and only wait for a processor, are let go first; nobody is waited for who
+// does anything else.
 func (s *Service) drain(first *request) []*request {
 	b := []*request{first}
 	for len(b) < maxBatch {
-		select {
-		case r := <-s.queue:
-			b = append(b, r)
-		default:
-			return b
+		if runtime.Gosched(); len(s.queue) == 0 {
+			break
+		}
+		for len(b) < maxBatch && len(s.queue) > 0 {
+			b = append(b, <-s.queue)
 		}
 	}
 	return b
