@@ -150,7 +150,7 @@ func (m *memory) Search(_ context.Context, q store.Query) iter.Seq2[store.Change
 				return q.Kind != "" && q.Kind != w.Kind || q.ID != "" && q.ID != w.ID
 			})
 			if gone && q.Oldest || c.Rev < q.From || c.Rev > to || len(c.Writes) == 0 ||
-				q.Who != "" && q.Who != c.Who || q.Job != "" && q.Job != c.Job {
+				q.Who != "" && q.Who != c.Who || q.Job != "" && q.Job != c.Job || q.Named && c.Once == "" {
 				continue
 			}
 			if !yield(c, nil) {

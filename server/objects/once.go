@@ -85,23 +85,22 @@ func (s *Service) remember(ctx context.Context, rev uint64) error {
 	if rev == 0 {
 		return nil
 	}
+	from := uint64(1)
 	if rev > namesKept {
-		return s.rememberAbove(ctx, rev-namesKept)
+		from = rev - namesKept + 1
 	}
-	return s.rememberAbove(ctx, 0)
-}
-
-func (s *Service) rememberAbove(ctx context.Context, from uint64) error {
-	for c, err := range s.engine.History(ctx, from) {
-		if gone := (*store.CompactedError)(nil); errors.As(err, &gone) {
-			return s.rememberAbove(ctx, gone.Oldest-1)
-		}
-		if err != nil {
+	var named []store.Change
+	for c, err := range s.engine.Search(ctx, store.Query{From: from, Named: true}) {
+		if err != nil && !errors.Is(err, store.ErrCompacted) { // what is no longer kept is old
 			return err
 		}
-		if s.now().Sub(c.Time) < namesKeptFor {
-			s.names.note(&c)
+		if err != nil || s.now().Sub(c.Time) >= namesKeptFor {
+			break
 		}
+		named = append(named, c)
+	}
+	for i := len(named) - 1; i >= 0; i-- {
+		s.names.note(&named[i])
 	}
 	return nil
 }

@@ -69,6 +69,7 @@ type Write struct {
 type Query struct {
 	Kind, ID string // of the record
 	Who, Job string // of the change
+	Named    bool   // only changes whose request had a name
 	// From and To are the lowest and the highest revision looked at. From 0 is the oldest that
 	// is kept, To 0 the newest.
 	From, To uint64

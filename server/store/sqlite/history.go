@@ -67,6 +67,9 @@ func (e *Engine) Search(ctx context.Context, q store.Query) iter.Seq2[store.Chan
 				rows, args = rows+` AND `+f.column+` = ?`, append(args, f.value)
 			}
 		}
+		if q.Named {
+			rows += ` AND once != ''`
+		}
 		order := ` ORDER BY rev DESC, n DESC` // as the primary key has it, so that nothing is sorted
 		if q.Oldest {
 			order = ` ORDER BY rev, n`

@@ -187,6 +187,7 @@ func (m *model) search(t *rapid.T) {
 	if rapid.Bool().Draw(t, "of somebody") {
 		q.Who = principals.Draw(t, "of")
 	}
+	q.Named = rapid.Bool().Draw(t, "named")
 	m.searched(t, q)
 }
 
@@ -207,7 +208,7 @@ func (m *model) searched(t rapid.TB, q store.Query) {
 				c.Writes = append(c.Writes, w)
 			}
 		}
-		if len(c.Writes) > 0 && (q.Who == "" || q.Who == c.Who) && (q.Job == "" || q.Job == c.Job) {
+		if len(c.Writes) > 0 && (q.Who == "" || q.Who == c.Who) && (q.Job == "" || q.Job == c.Job) && !(q.Named && c.Once == "") {
 			want = append(want, c)
 		}
 	}
