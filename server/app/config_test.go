@@ -40,6 +40,8 @@ func TestEveryFlagHasHelpAndReachesTheConfiguration(t *testing.T) {
 		"base-root": "/x", "api-port": "1", "static-port": "2", "static-secure-port": "3", "listen": "127.0.0.2", "static-ip": "127.0.0.3",
 		"drp-id": "me", "password": "p", "log-level": "debug", "log-format": "json",
 		"metrics-open": "true", "otlp-endpoint": "http://127.0.0.1:4318", "drain-delay": "3s",
+		"limit-machine-rate": "0", "limit-user-rate": "5.5", "limit-refused-rate": "1", "limit-login-rate": "2", "limit-machine-streams": "3",
+		"limit-user-streams": "0", "limit-stall": "1m", "limit-idle": "1h", "limit-connections": "7",
 	} {
 		if !strings.Contains(usage, "--"+name) {
 			t.Errorf("--%s is missing from the help", name)
@@ -67,6 +69,13 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		"--api-port":      {[]string{"--api-port", "70000"}, nil},
 		"--static-port":   {nil, []string{"RS_STATIC_PORT=many"}},
 		"--listen":        {[]string{"--listen", "everywhere"}, nil},
+
+		"--limit-machine-rate": {[]string{"--limit-machine-rate", "-1"}, nil},
+		"--limit-user-rate":    {nil, []string{"RS_LIMIT_USER_RATE=NaN"}},
+		"--limit-refused-rate": {nil, []string{"RS_LIMIT_REFUSED_RATE=much"}},
+		"--limit-connections":  {[]string{"--limit-connections", "-5"}, nil},
+		"--limit-stall":        {[]string{"--limit-stall", "0s"}, nil},
+		"--limit-idle":         {nil, []string{"RS_LIMIT_IDLE=2"}},
 		"--tls-key":       {[]string{"--tls-cert", "x"}, nil},
 		"--log-level":     {[]string{"--log-level", "loud"}, nil},
 		"--log-format":    {[]string{"--log-format", "xml"}, nil},
