@@ -66,9 +66,9 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, c := range map[string]struct{ args, env []string }{
-		"--api-port":      {[]string{"--api-port", "70000"}, nil},
-		"--static-port":   {nil, []string{"RS_STATIC_PORT=many"}},
-		"--listen":        {[]string{"--listen", "everywhere"}, nil},
+		"--api-port":    {[]string{"--api-port", "70000"}, nil},
+		"--static-port": {nil, []string{"RS_STATIC_PORT=many"}},
+		"--listen":      {[]string{"--listen", "everywhere"}, nil},
 
 		"--limit-machine-rate": {[]string{"--limit-machine-rate", "-1"}, nil},
 		"--limit-user-rate":    {nil, []string{"RS_LIMIT_USER_RATE=NaN"}},
@@ -76,14 +76,14 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		"--limit-connections":  {[]string{"--limit-connections", "-5"}, nil},
 		"--limit-stall":        {[]string{"--limit-stall", "0s"}, nil},
 		"--limit-idle":         {nil, []string{"RS_LIMIT_IDLE=2"}},
-		"--tls-key":       {[]string{"--tls-cert", "x"}, nil},
-		"--log-level":     {[]string{"--log-level", "loud"}, nil},
-		"--log-format":    {[]string{"--log-format", "xml"}, nil},
-		"--metrics-open":  {nil, []string{"RS_METRICS_OPEN=perhaps"}},
-		"--otlp-endpoint": {[]string{"--otlp-endpoint", "127.0.0.1:4318"}, nil},
-		"--drain-delay":   {nil, []string{"RS_DRAIN_DELAY=soon"}},
-		"api-prot":        {[]string{"--config", bad}, nil},
-		"missing.yaml":    {[]string{"--config", "/nowhere/missing.yaml"}, nil},
+		"--tls-key":            {[]string{"--tls-cert", "x"}, nil},
+		"--log-level":          {[]string{"--log-level", "loud"}, nil},
+		"--log-format":         {[]string{"--log-format", "xml"}, nil},
+		"--metrics-open":       {nil, []string{"RS_METRICS_OPEN=perhaps"}},
+		"--otlp-endpoint":      {[]string{"--otlp-endpoint", "127.0.0.1:4318"}, nil},
+		"--drain-delay":        {nil, []string{"RS_DRAIN_DELAY=soon"}},
+		"api-prot":             {[]string{"--config", bad}, nil},
+		"missing.yaml":         {[]string{"--config", "/nowhere/missing.yaml"}, nil},
 	} {
 		if _, err := load(t, c.args, c.env); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v %v: got %v, want an error that names %s", c.args, c.env, err, want)
