@@ -99,7 +99,7 @@ func written(f *Filter) string {
 		switch a := a.(type) {
 		case string:
 			args[i] = a
-			if v := scalar(a); f.index.Type == "" && v != a {
+			if v := scalar(a); f.index.Type == "" && (v != a || strings.TrimSpace(a) != a) {
 				quoted, _ := json.Marshal(a)
 				args[i] = string(quoted)
 			}

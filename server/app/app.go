@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"drp/models"
@@ -55,13 +56,14 @@ type App struct {
 	traces  *traces.Traces // nil: nobody wants any
 	after   func(time.Duration) <-chan time.Time
 
-	servers   []*http.Server
-	listeners []net.Listener
-	ports     struct{ api, static, secure int }
-	loopback  bool // nobody else is let in while the default password is in use
-	working   sync.WaitGroup
-	stop      context.CancelFunc
-	closed    sync.Once
+	servers     []*http.Server
+	listeners   []net.Listener
+	connections atomic.Int64 // open on all ports
+	ports       struct{ api, static, secure int }
+	loopback    bool // nobody else is let in while the default password is in use
+	working     sync.WaitGroup
+	stop        context.CancelFunc
+	closed      sync.Once
 }
 
 // New opens the data, starts the rooms and listens. The server answers from Run on.
@@ -282,7 +284,7 @@ func (a *App) serve(flag string, port int, secure bool, h http.Handler) (int, er
 		return 0, fmt.Errorf("--%s %d: %w", flag, port, err)
 	}
 	port = l.Addr().(*net.TCPAddr).Port
-	l = patient(l, a.cfg.Limits.Stall, a.cfg.Connections, a.log)
+	l = patient(l, a.cfg.Limits.Stall, &a.connections, a.cfg.Connections, a.log)
 	s := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout(a.cfg.Limits.Stall), IdleTimeout: a.cfg.Idle, MaxHeaderBytes: api.HeaderBytes,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),

@@ -41,7 +41,7 @@ type Config struct {
 	File             string // configuration file
 
 	Limits      api.Limits
-	Connections int           // open at a time on each port; 0: any number
+	Connections int           // open at a time; 0: what the limit of open files allows
 	Idle        time.Duration // how long a connection may be without a request; 0: for ever
 }
 
@@ -80,7 +80,7 @@ func Flags() []group {
 	limits.Int("limit-user-streams", 4096, "event streams at a time of one user; 0: any number")
 	limits.Duration("limit-stall", 30*time.Second, "how long a request may stand still on its way in, or an answer on its way out")
 	limits.Duration("limit-idle", 2*time.Minute, "how long a connection may be without a request")
-	limits.Int("limit-connections", 0, "connections at a time on each port (default: what the limit of open files allows)")
+	limits.Int("limit-connections", 0, "connections at a time on all ports (default: what the limit of open files allows)")
 
 	self := pflag.NewFlagSet("Server", pflag.ContinueOnError)
 	self.String("drp-id", "", "name of this server (default: from the lowest hardware address)")

@@ -401,7 +401,7 @@ func TestProgressIsWhatCounts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server, peer := net.Pipe()
 				defer peer.Close()
-				p := &patience{stall: time.Second}
+				p := &patience{stall: time.Second, open: new(atomic.Int64)}
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
@@ -434,7 +434,7 @@ func TestFilesAreSentWhole(t *testing.T) {
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "f", time.Time{}, bytes.NewReader(content))
 	}))
-	srv.Listener = patient(l, time.Minute, 0, slog.New(slog.DiscardHandler))
+	srv.Listener = patient(l, time.Minute, new(atomic.Int64), 0, slog.New(slog.DiscardHandler))
 	srv.Start()
 	defer srv.Close()
 	for _, span := range []string{"", "bytes=5-999998"} {
@@ -465,7 +465,7 @@ func TestTooManyConnectionsAreClosedAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := patient(l, time.Minute, 3, slog.New(slog.DiscardHandler))
+	p := patient(l, time.Minute, new(atomic.Int64), 3, slog.New(slog.DiscardHandler))
 	defer p.Close()
 	accepted := make(chan net.Conn, 10)
 	go func() {

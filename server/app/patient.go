@@ -26,7 +26,7 @@ type patience struct {
 	net.Listener
 	stall time.Duration // 0: for ever
 	most  int
-	open  atomic.Int64
+	open  *atomic.Int64 // of all ports together
 	log   *slog.Logger
 	told  atomic.Int64 // when the log was told that there are too many, in Unix seconds
 }
@@ -34,12 +34,13 @@ type patience struct {
 // spare is how many files the server keeps for itself: the database, logs, uploads.
 const spare = 256
 
-// patient wraps a listener. A most of 0 is what the limit of open files allows.
-func patient(l net.Listener, stall time.Duration, most int, log *slog.Logger) *patience {
+// patient wraps a listener. Open counts the connections, of other listeners too; a most of 0 is
+// what the limit of open files allows.
+func patient(l net.Listener, stall time.Duration, open *atomic.Int64, most int, log *slog.Logger) *patience {
 	if most == 0 {
 		most = filesLimit() - spare
 	}
-	return &patience{Listener: l, stall: stall, most: most, log: log}
+	return &patience{Listener: l, stall: stall, open: open, most: most, log: log}
 }
 
 // filesLimit is how many files this process may have open. Go raises that at the start as far as
