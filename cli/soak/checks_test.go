@@ -295,7 +295,7 @@ func TestTheSeedDecidesTheFaults(t *testing.T) {
 		}
 		return fmt.Sprint(list)
 	}
-	if plan(7) != plan(7) || plan(7) == plan(8) {
+	if once, again := plan(7), plan(7); once != again || once == plan(8) {
 		t.Error("the same seed must make the same plan, and another one another")
 	}
 	for _, m := range moments {
