@@ -16,6 +16,7 @@ import (
 // asks, and let it fail.
 type files interface {
 	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
+	WriteAt(f *os.File, b []byte, off int64) error
 	Sync(f *os.File) error // of a file or a folder
 	Rename(from, to string) error
 	Remove(name string) error
@@ -26,6 +27,10 @@ type system struct{}
 
 func (system) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
 	return os.OpenFile(name, flag, perm)
+}
+func (system) WriteAt(f *os.File, b []byte, off int64) error {
+	_, err := f.WriteAt(b, off)
+	return err
 }
 func (system) Sync(f *os.File) error        { return f.Sync() }
 func (system) Rename(from, to string) error { return os.Rename(from, to) }

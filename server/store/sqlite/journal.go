@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 )
 
@@ -38,19 +40,51 @@ const (
 	headers = 96
 )
 
-// beginLog writes all that an earlier process has left in the log to the database, and begins the
-// log anew. What that process wrote and could not sync can be read now and may not be on the disk
-// for all that, and no later sync would write it, for the system takes it for written: what were
-// added to such a log would be lost with it when the power fails.
+// renewLog writes the log that an earlier process has left once more, as it can be read. What that
+// process wrote and could not sync can be read and may not be on the disk for all that, and no
+// later sync would write it, for the system takes it for written. But nothing may be written to
+// the database that is not on the disk in the log.
+func renewLog(sys files, path string) error {
+	f, err := sys.OpenFile(path+"-wal", os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b := make([]byte, 1<<20)
+	for off := int64(0); ; {
+		n, err := f.ReadAt(b, off)
+		if n > 0 {
+			if werr := sys.WriteAt(f, b[:n], off); werr != nil {
+				return fmt.Errorf("write the log again: %w", werr)
+			}
+		}
+		if off += int64(n); errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+	}
+	if err := sys.Sync(f); err != nil {
+		return fmt.Errorf("sync the log: %w", err)
+	}
+	return nil
+}
+
+// beginLog makes ready what is needed to write the log to the database. How much of it an earlier
+// process has written counts for nothing: its syncs may have failed.
 func (e *Engine) beginLog(ctx context.Context, db *sql.DB) error {
-	var busy, frames, written int
-	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &written); err != nil {
-		return fmt.Errorf("write the log to the database: %w", err)
+	var n int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n); err != nil { // makes the shared memory
+		return fmt.Errorf("read the log: %w", err)
 	}
-	if busy != 0 {
-		return errors.New("another process reads what was left in the log, perhaps a backup or a check: start again when it has ended")
+	if err := e.log.begin(e.files, e.path); err != nil {
+		return err
 	}
-	return e.log.begin(e.files, e.path)
+	return e.log.forget()
 }
 
 // begin opens the files. They stay open: the system drops all locks that a process has on a file when
@@ -106,10 +140,9 @@ func (e *Engine) checkpoint(mode string) error {
 	return nil
 }
 
-// distrust makes SQLite forget how much of the log it has written, if that is to be doubted. It finds
-// the headers spoiled, as after a crash in the middle of a change, and reads them off the log again.
-// A commit that has failed may still stand at the end of the log, and must not come to light so;
-// therefore something that means nothing is committed over it first.
+// distrust makes SQLite forget how much of the log it has written, if that is to be doubted. A commit
+// that has failed may still stand at the end of the log, and must not come to light so; therefore
+// something that means nothing is committed over it first.
 func (e *Engine) distrust() error {
 	if !e.log.suspect {
 		return nil
@@ -117,9 +150,16 @@ func (e *Engine) distrust() error {
 	if err := e.writer.probe(context.Background()); err != nil {
 		return fmt.Errorf("begin the log again: %w", err)
 	}
-	if _, err := e.log.shm.WriteAt(make([]byte, headers), 0); err != nil {
+	return e.log.forget()
+}
+
+// forget makes SQLite read all about the log off the log itself again: it finds the headers in the
+// shared memory spoiled, as after a crash in the middle of a change. Nothing of the log counts as
+// written then.
+func (j *journal) forget() error {
+	if _, err := j.shm.WriteAt(make([]byte, headers), 0); err != nil {
 		return fmt.Errorf("begin the log again: %w", err)
 	}
-	e.log.suspect = false
+	j.suspect = false
 	return nil
 }

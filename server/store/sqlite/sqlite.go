@@ -68,6 +68,9 @@ func open(ctx context.Context, path string, advance Advance, sys files) (_ *Engi
 	if err := create(sys, path); err != nil {
 		return nil, err
 	}
+	if err := renewLog(sys, path); err != nil {
+		return nil, err
+	}
 	db, err := connect(path)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -241,6 +242,27 @@ func (d *Disk) OpenFile(path string, flag int, perm fs.FileMode) (*os.File, erro
 		d.note(op{kind: Truncate, file: d.number(name)})
 	}
 	return file, err
+}
+
+// WriteAt is File.WriteAt.
+func (d *Disk) WriteAt(file *os.File, b []byte, off int64) error {
+	name := filepath.Base(file.Name())
+	f := d.begin(Write, name)
+	defer d.mu.Unlock()
+	if f != nil && !f.Short {
+		return f.err(Write, file.Name())
+	}
+	if f != nil {
+		b = b[:len(b)/2]
+	}
+	if _, err := file.WriteAt(b, off); err != nil {
+		return err
+	}
+	d.note(op{kind: Write, file: d.number(name), off: off, data: slices.Clone(b)})
+	if f != nil {
+		return f.err(Write, file.Name())
+	}
+	return nil
 }
 
 // Sync is File.Sync, of a file or of the folder itself.
