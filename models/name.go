@@ -14,20 +14,23 @@ import (
 type nameRule struct {
 	digitFirst bool
 	extra      string
+	slash      bool // stands in extra
 }
 
 var (
 	nameGeneral = nameRule{extra: "- _."}
 	nameMachine = nameRule{digitFirst: true, extra: "- _."}
 	nameUser    = nameRule{extra: "- _.@"}
-	nameParam   = nameRule{extra: "- _./"}
+	nameParam   = nameRule{extra: "- _./", slash: true}
 )
 
 func (r nameRule) match(s string) bool {
+	if r.plain(s) {
+		return true
+	}
 	n := 0
 	for i, c := range s {
 		switch {
-		case 'a' <= c && c <= 'z': // as most are
 		case unicode.IsLetter(c):
 		case unicode.IsDigit(c):
 			if i == 0 && !r.digitFirst {
@@ -40,6 +43,23 @@ func (r nameRule) match(s string) bool {
 		n++
 	}
 	return n >= 2
+}
+
+// plain tells at once that a name is good, as nearly all are: a small letter, then more of them,
+// digits, and what is allowed everywhere.
+func (r nameRule) plain(s string) bool {
+	if len(s) < 2 || s[0] < 'a' || s[0] > 'z' {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '.':
+		case c == '/' && r.slash:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // problems collects what is wrong with an object, a line each.

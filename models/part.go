@@ -232,6 +232,12 @@ func differing[V any](a, b map[string]V, equal func(V, V) bool) []string {
 	return keys
 }
 
+// Keyed: there is nothing in the part but single keys of maps, so that what Set leaves is in its
+// canonical form if the object was.
+func (p Part) Keyed() bool {
+	return !slices.ContainsFunc(p.picks, func(k pick) bool { return k.whole })
+}
+
 // Empty: there is nothing in the part.
 func (p Part) Empty() bool { return len(p.picks) == 0 }
 
@@ -668,19 +674,15 @@ func (m *memberShape) read(f reflect.Value, raw []byte) error {
 			return err
 		})
 	case params:
-		p, err := readParams(raw)
+		p, err := readParams(raw, members(raw))
 		f.Set(reflect.ValueOf(p))
 		return err
 	}
 	return json.Unmarshal(raw, f.Addr().Interface())
 }
 
-// readParams decodes params whose names and values share memory with raw.
-func readParams(raw []byte) (Params, error) {
-	n := 0
-	if err := eachMember(raw, func(_, _ []byte) error { n++; return nil }); err != nil {
-		return nil, err
-	}
+// readParams decodes about n params, whose names and values share memory with raw.
+func readParams(raw []byte, n int) (Params, error) {
 	p := make(Params, n)
 	return p, eachMember(raw, func(key, value []byte) error {
 		if name := key[1 : len(key)-1]; bytes.IndexByte(name, '\\') < 0 && len(name) > 0 {
@@ -691,6 +693,12 @@ func readParams(raw []byte) (Params, error) {
 		p[k] = value
 		return err
 	})
+}
+
+// members is how many members an object has.
+func members(raw []byte) (n int) {
+	_ = eachMember(raw, func(_, _ []byte) error { n++; return nil }) // who reads them meets the error
+	return n
 }
 
 // Settle makes the params of an object share memory with its canonical JSON, which must not change
@@ -704,7 +712,7 @@ func Settle(o Object, raw []byte) {
 	if start < 0 || end < 0 {
 		return
 	}
-	if p, err := readParams(raw[start:end]); err == nil {
+	if p, err := readParams(raw[start:end], len(*h.ParamMap())); err == nil {
 		*h.ParamMap() = p
 	}
 }

@@ -37,7 +37,7 @@ func FuzzPatchingAPartIsPatchingTheWhole(f *testing.F) {
 			`[{"op":"add","path":"/Params/b~1c/x/0","value":0},{"op":"remove","path":"/Params/"}]`,
 			`[{"op":"move","from":"/Params/a","path":"/Params/q"},{"op":"copy","from":"/Params","path":"/Meta"}]`,
 			`[{"op":"replace","path":"/Params","value":{}},{"op":"add","path":"/Params/n","value":null}]`,
-			`[{"op":"remove","path":"/Name"}]`, `[{"op":"remove","path":"/Uuid"}]`, `[{"op":"add","path":"/name","value":"x"}]`,
+			`[{"op":"remove","path":"/Profiles"},{"op":"remove","path":"/Params/a"}]`, `[{"op":"replace","path":"/Meta","value":null}]`, `[{"op":"remove","path":"/Name"}]`, `[{"op":"remove","path":"/Uuid"}]`, `[{"op":"add","path":"/name","value":"x"}]`,
 			`[{"op":"replace","path":"","value":{"Name":"pp"}}]`, `[]`, `[{"op":"add","path":"/Profiles/-","value":"p3"}]`,
 			`[{"op":"replace","path":"/Name","value":7}]`, `[{"op":"add","path":"/Meta/icon","value":"home"},{"op":"test","path":"/Meta/none","value":null}]`,
 			`[{"op":"add","path":"/Meta/icon","value":5}]`, `[{"op":"add","path":"/Nonsense","value":5}]`, `[{"op":"test","path":"/PasswordHash","value":null}]`,

@@ -159,7 +159,9 @@ func patchedPart(e *Entry, p patch.Patch) (o models.Object, done bool, err error
 	if part.Set(o, doc) != nil {
 		return nil, false, nil
 	}
-	o.Normalize()
+	if !part.Keyed() {
+		o.Normalize()
+	}
 	return o, o.Key() == e.Object.Key(), nil
 }
 
