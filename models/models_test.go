@@ -246,3 +246,23 @@ func TestErrorsReadAsTheClientPrintsThem(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesThatAreGoodAtOnceAreGood: the short way takes nothing that the long one refuses.
+func TestNamesThatAreGoodAtOnceAreGood(t *testing.T) {
+	const letters = "aZ09-_. /@é\x00"
+	for _, r := range []nameRule{nameGeneral, nameMachine, nameUser, nameParam} {
+		var grow func(s string, n int)
+		grow = func(s string, n int) {
+			if r.plain(s) && !r.general(s) {
+				t.Errorf("%+v: %q is good at once, and is not", r, s)
+			}
+			for i := 0; n > 0 && i < len(letters); i++ {
+				grow(s+letters[i:i+1], n-1)
+			}
+		}
+		grow("", 4)
+	}
+	if !nameParam.plain("my/leader") || nameGeneral.plain("my/leader") {
+		t.Error("the short way is never, or always, taken")
+	}
+}

@@ -25,9 +25,10 @@ var (
 )
 
 func (r nameRule) match(s string) bool {
-	if r.plain(s) {
-		return true
-	}
+	return r.plain(s) || r.general(s)
+}
+
+func (r nameRule) general(s string) bool {
 	n := 0
 	for i, c := range s {
 		switch {
