@@ -80,6 +80,9 @@ func newWork(t *testing.T, random *rand.Rand) *work {
 
 // on goes to another disk with the same content.
 func (w *work) on(dir string) {
+	if w.disk != nil {
+		w.disk.End()
+	}
 	w.dir, w.disk = dir, faultvfs.Watch(w.t, dir, w.random.Uint64())
 	w.start = w.disk.Now()
 	w.acked = []moment{{w.start, w.newest()}}
@@ -251,7 +254,9 @@ func (w *work) at(cut int) (rev uint64) {
 
 // verify opens what a cut has left and says what is wrong with it. It returns the revision found.
 func (w *work) verify(dir string, cut int) (uint64, error) {
-	e, err := open(context.Background(), filepath.Join(dir, "drp.db"), chained, faultvfs.Watch(w.t, dir, 0))
+	disk := faultvfs.Watch(w.t, dir, 0)
+	defer disk.End()
+	e, err := open(context.Background(), filepath.Join(dir, "drp.db"), chained, disk)
 	if err != nil {
 		return 0, err
 	}
@@ -420,6 +425,7 @@ func cutPower(t *testing.T, random *rand.Rand, cuts int, flaky bool, spoil func(
 			w.e.Close()
 		}
 		if spoil != nil || next == "" || len(w.changes) > 300 || !w.resume(next, from) {
+			w.disk.End()
 			w = newWork(t, random)
 		}
 	}

@@ -111,6 +111,14 @@ func Watch(t testing.TB, dir string, seed uint64) *Disk {
 	return d
 }
 
+// End forgets the disk before its test ends. Nothing may have a file of it open any more.
+func (d *Disk) End() {
+	disks.Delete(d.dir)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.log = nil
+}
+
 // passing files do not outlive their process, whatever they hold.
 func passing(name string) bool {
 	return strings.HasSuffix(name, "-shm") || strings.HasSuffix(name, ".lock")
