@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"drp/cli/client"
+	packs "drp/content"
 	"drp/models"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ func (a *app) contents() *cobra.Command {
 		"Upload, show and remove content packs: objects of many kinds that come and go as one, and that nobody\nchanges one by one. bundle, unbundle and document need no server.",
 		"drp contents bundle pack.yaml Version=v1.0.0\ndrp contents upload pack.yaml")
 	c.AddCommand(a.listContents(), a.showContent(), a.contentExists(), a.createContent(), a.updateContent(), a.uploadContent(),
-		a.destroyContent(), a.bundle(), a.unbundle(), a.document(), a.bundlize(), a.convert())
+		a.destroyContent(), a.bundle(), a.unbundle(), a.document(), a.bundlize(), a.convert(), a.shippedContents(), a.installContent())
 	return c
 }
 
@@ -197,9 +198,9 @@ func (a *app) bundle() *cobra.Command {
 		args:    all(atLeast(1), metaWords),
 		flags:   func(f *pflag.FlagSet) { f.StringVar(&dir, "directory", ".", "directory of the pack") },
 		run: func(_ context.Context, args []string) error {
-			c, err := readPack(dir, args[1:])
+			c, err := packs.Read(os.DirFS(dir), args[1:]...)
 			if err != nil {
-				return err
+				return fmt.Errorf("bundle: %w", err)
 			}
 			return writeValue(args[0], c)
 		},
@@ -252,7 +253,7 @@ func (a *app) unbundle() *cobra.Command {
 			if a.flags.format == "yaml" {
 				ext = ".yaml"
 			}
-			return writePack(dir, c, ext)
+			return packs.Write(dir, c, ext)
 		},
 	})
 }
@@ -326,11 +327,11 @@ func bundlizeWords(_ *cobra.Command, args []string) string {
 
 // gather makes a pack of the objects named KIND:KEY; it also returns their paths.
 func (a *app) gather(ctx context.Context, args []string) (c *models.Content, objects []string, err error) {
-	c = newPack()
+	c = packs.New()
 	for _, arg := range args {
 		section, key, isObject := strings.Cut(arg, ":")
 		if field, value, isMeta := strings.Cut(arg, "="); isMeta && (!isObject || len(field) < len(section)) {
-			if err := setMetaField(c, field, value); err != nil {
+			if err := packs.SetField(&c.Meta, field, value); err != nil {
 				return nil, nil, err
 			}
 			continue
@@ -339,7 +340,7 @@ func (a *app) gather(ctx context.Context, args []string) (c *models.Content, obj
 		if err != nil {
 			return nil, nil, verbatim("Failed to get: %s: %w", key, err)
 		}
-		if err := addObject(c, section, raw); err != nil {
+		if err := packs.Add(c, section, raw); err != nil {
 			return nil, nil, err
 		}
 		objects = append(objects, section+"/"+key)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	packs "drp/content"
 	"drp/models"
 
 	"pgregory.net/rapid"
@@ -14,13 +15,13 @@ import (
 
 // drawPack makes any pack whose keys give different file names.
 func drawPack(t *rapid.T) *models.Content {
-	c := newPack()
+	c := packs.New()
 	name := rapid.StringMatching(`[a-z][a-zA-Z0-9_-]{0,8}(/[a-z]{1,3})?`)
 	text := rapid.StringMatching(`[ -~\n]{0,40}`)
 	word := rapid.StringMatching(`[!-~]([ -~]{0,10}[!-~])?`)
-	for _, f := range metaFields() {
+	for _, f := range packs.Fields() {
 		if rapid.Bool().Draw(t, f) {
-			setMetaField(c, f, word.Draw(t, "value"))
+			packs.SetField(&c.Meta, f, word.Draw(t, "value"))
 		}
 	}
 	for _, section := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{"profiles", "tasks", "templates", "params", "spells"}), rapid.ID[string]).Draw(t, "sections") {
@@ -50,10 +51,10 @@ func TestUnbundledPackBundlesToItself(t *testing.T) {
 			}
 			defer os.RemoveAll(dir)
 			c := drawPack(t)
-			if err := writePack(dir, c, ext); err != nil {
+			if err := packs.Write(dir, c, ext); err != nil {
 				t.Fatal(err)
 			}
-			got, err := readPack(dir, nil)
+			got, err := packs.Read(os.DirFS(dir))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +126,7 @@ func TestBadPackFilesAreRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want an error that names the file", name, r)
 		}
 	}
-	want(t, "meta", call{}.drp(t, "contents", "bundle", "x.json", "Colour=red").err, "Error: a content pack has no meta field Colour\n")
+	want(t, "meta", call{}.drp(t, "contents", "bundle", "x.json", "Colour=red").err, "Error: bundle: a content pack has no meta field Colour\n")
 	want(t, "extension", call{}.drp(t, "contents", "bundle", "x.txt", "--directory", t.TempDir()).status, 1)
 }
 

@@ -76,7 +76,7 @@ func parse(args []string) (*options, error) {
 	o := &options{}
 	f := flag.NewFlagSet("drp-demo", flag.ContinueOnError)
 	f.IntVar(&o.machines, "machines", 5, "how many machines")
-	f.StringVar(&o.workflow, "workflow", "cluster-demo", "cluster-demo (the election as documented) or cluster-demo-core (that of the server's own stages)")
+	f.StringVar(&o.workflow, "workflow", "cluster-demo", "cluster-demo (the election as documented) or cluster-demo-core (that of the stages of drp-core)")
 	f.BoolVar(&o.keep, "keep", false, "leave server and runners running at the end")
 	f.IntVar(&o.chaosServer, "chaos-server", 0, "kill -9 the server so many times on the way, and start it again")
 	f.IntVar(&o.chaosRunner, "chaos-runner", 0, "kill -9 a runner so many times on the way, and start it again")

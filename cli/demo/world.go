@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -30,6 +29,7 @@ const (
 	documented = "cluster-demo"
 	fromCore   = "cluster-demo-core"
 	packFolder = "cluster-demo"
+	corePack   = "drp-core"
 )
 
 // world is the server, the machines and their runners.
@@ -169,9 +169,13 @@ func (w *world) env(more ...string) []string {
 		"RS_LOCAL_PROXY=", "RS_CONTEXT=", "RS_UUID=", "HOME=" + w.root}, more...)
 }
 
-// uploadPack bundles the pack as its author would, and uploads it.
+// uploadPack installs the pack that the demonstration's rests on, bundles that one as its author
+// would, and uploads it.
 func (w *world) uploadPack(ctx context.Context) error {
-	dir, err := fs.Sub(packs.FS, packFolder)
+	if err := w.drp(ctx, w.root, "contents", "install", corePack); err != nil {
+		return err
+	}
+	dir, err := packs.Folder(packFolder)
 	if err != nil {
 		return err
 	}
@@ -188,7 +192,7 @@ func (w *world) uploadPack(ctx context.Context) error {
 	if err := w.drp(ctx, w.root, "contents", "upload", bundle); err != nil {
 		return err
 	}
-	w.say("content   pack %s uploaded", packFolder)
+	w.say("content   packs %s and %s uploaded", corePack, packFolder)
 	return nil
 }
 

@@ -98,12 +98,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	}
 	a.engine = engine
 
-	core, err := content.Core()
-	if err != nil {
-		return nil, err
-	}
-	base := append(content.Basic(Version), core.Objects...)
-	if a.objects, err = objects.New(engine, base, time.Now, a.log); err != nil {
+	if a.objects, err = objects.New(engine, content.Basic(Version), time.Now, a.log); err != nil {
 		return nil, err
 	}
 	preferences := prefs.New(a.objects)
@@ -115,7 +110,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 		return nil, err
 	}
 	a.jobs = workflow.New(a.objects, logs, time.Now, a.log)
-	packs := content.New(a.objects, Features, Version, core)
+	packs := content.New(a.objects, Features, Version)
 	a.hub = events.New(a.replay)
 	a.objects.Follow(a.publish)
 	if err := a.observe(ctx, engine); err != nil {

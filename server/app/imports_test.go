@@ -21,8 +21,7 @@ var allowed = []room{
 	{"models", nil, []string{}},
 	{"models/patch", nil, []string{"github.com/evanphx/json-patch/v5"}},
 	{"migrations", nil, []string{}},
-	{"content", nil, []string{}},
-	{"templates", nil, []string{}},
+	{"content", []string{"models"}, []string{"sigs.k8s.io/yaml"}}, // the packs we ship, and their directory form
 	{"server/store", nil, []string{}},
 	{"server/store/storetest", []string{"server/store"}, nil},
 	{"server/store/sqlite/faultvfs", []string{}, nil}, // for tests: nobody may import it
@@ -38,7 +37,7 @@ var allowed = []room{
 	{"server/params", []string{"models", "models/patch", "server/objects"}, nil},
 	{"server/render", []string{"models", "server/objects", "server/params"}, nil},
 	{"server/workflow", []string{"models", "server/objects", "server/params", "server/prefs"}, nil},
-	{"server/content", []string{"models", "server/objects", "content", "templates"}, nil},
+	{"server/content", []string{"models", "server/objects"}, nil},
 	{"server/api", []string{"models", "models/patch", "server/objects", "server/auth", "server/events", "server/joblog", "server/throttle",
 		"server/prefs", "server/params", "server/render", "server/workflow", "server/content"}, nil},
 	{"server/backup", []string{"server/objects", "server/store", "server/store/sqlite"}, nil},
@@ -46,7 +45,7 @@ var allowed = []room{
 	{"server/drp-server", []string{"server/app", "server/backup"}, nil},
 	{"cli/client", []string{"models"}, nil},
 	{"cli/runner", []string{"models", "models/patch", "cli/client"}, nil},
-	{"cli", []string{"models", "models/patch", "cli/client", "cli/runner"}, nil},
+	{"cli", []string{"models", "models/patch", "cli/client", "cli/runner", "content"}, nil},
 	{"cli/drp", []string{"cli", "cli/client", "cli/runner", "models"}, nil},
 	{"cli/spawn", nil, []string{}},
 	{"cli/demo", []string{"cli/client", "cli/spawn", "models", "content"}, nil},

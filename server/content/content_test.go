@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"drp/models"
@@ -37,11 +36,7 @@ func start(t testing.TB, dir string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	core, err := Core()
-	if err != nil {
-		t.Fatal(err)
-	}
-	objs, err := objects.New(engine, append(Basic("v4.8.0"), core.Objects...), time.Now, slog.New(slog.DiscardHandler))
+	objs, err := objects.New(engine, Basic("v4.8.0"), time.Now, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +51,7 @@ func start(t testing.TB, dir string) *server {
 			t.Error(err)
 		}
 	})
-	return &server{New(objs, features, "v4.8.0", core), objects.WithActor(context.Background(), objects.System)}
+	return &server{New(objs, features, "v4.8.0"), objects.WithActor(context.Background(), objects.System)}
 }
 
 func (s *server) mustCreate(t *testing.T, o models.Object) {
@@ -214,7 +209,7 @@ func TestReplaceEqualsAFreshUpload(t *testing.T) {
 func TestShownPackCanBeUploadedAgain(t *testing.T) {
 	s := start(t, t.TempDir())
 	s.mustUpload(t, first)
-	for _, name := range []string{"first", "drp-core", basicStore} {
+	for _, name := range []string{"first", basicStore} {
 		shown, err := s.Show(s.ctx, name)
 		if err != nil {
 			t.Fatal(err)
@@ -323,7 +318,7 @@ func TestReplaceWritableDropsTheWritableTwin(t *testing.T) {
 func TestPacksMayOverrideWhatComesWithTheServer(t *testing.T) {
 	s := start(t, t.TempDir())
 	was := s.state()
-	s.mustUpload(t, `{"meta":{"Name":"over"},"sections":{"stages":{"none":{"Description":"ours"}},"templates":{"setup.tmpl":{"Contents":"x"}}}}`)
+	s.mustUpload(t, `{"meta":{"Name":"over"},"sections":{"stages":{"none":{"Description":"ours"}},"params":{"pxelinux-local-boot":{"Description":"ours"}}}}`)
 	if d := s.object(t, "stages", "none").(*models.Stage).Description; d != "ours" {
 		t.Errorf("description %q", d)
 	}
@@ -447,7 +442,7 @@ func TestEachVerbNeedsItsClaim(t *testing.T) {
 
 func TestLayersOfTheServerStay(t *testing.T) {
 	s := start(t, t.TempDir())
-	for _, name := range []string{backingStore, basicStore, "drp-core"} {
+	for _, name := range []string{backingStore, basicStore} {
 		pack := &models.Content{Meta: models.ContentMeta{Name: name}}
 		if _, err := s.Create(s.ctx, pack, false); models.ClassOf(err) != models.Conflict || !strings.Contains(err.Error(), "Content "+name+" already exists") {
 			t.Errorf("create %s: %v", name, err)
@@ -490,12 +485,12 @@ func TestListShowsTheLayersThatWinFirst(t *testing.T) {
 			t.Errorf("%s has a null member", l.Meta.Name)
 		}
 	}
-	want := []string{"writable BackingStore", "dynamic first", "default drp-core", "basic BasicStore"}
+	want := []string{"writable BackingStore", "dynamic first", "basic BasicStore"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)
 	}
 	basics := map[string]int{"bootenvs": 2, "stages": 2, "roles": 1, "params": 1}
-	if diff := cmp.Diff(basics, list[3].Counts); diff != "" {
+	if diff := cmp.Diff(basics, list[2].Counts); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -533,40 +528,6 @@ func TestParse(t *testing.T) {
 	for _, bad := range []string{"", "null", "[asdgasdg]", "asdgasdg", "{asdgasdg", "meta: {Name: a, Name: b}", `{"meta":5}`} {
 		if _, err := Parse([]byte(bad)); models.ClassOf(err) != models.BadRequest {
 			t.Errorf("%q: %v", bad, err)
-		}
-	}
-}
-
-func TestFromDir(t *testing.T) {
-	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
-	dir := fstest.MapFS{
-		"._Name.meta": file(" demo\n"), "._Version.meta": file("v1.0.0\n"), ".git/HEAD": file("x"),
-		"templates/a.sh.tmpl":   file("echo {{.Param \"x\"}}\n"),
-		"templates/b.yaml":      file("ID: b.tmpl\nContents: bb\n"),
-		"params/any.name.json":  file(`{"Name":"a/b"}`),
-		"profiles/deep/no.yaml": file("Name: ignored\n"),
-		"README.md":             file("not content"),
-	}
-	pack, err := FromDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := &models.Content{Meta: models.ContentMeta{Name: "demo", Version: "v1.0.0"}, Sections: map[string]map[string]json.RawMessage{
-		"templates": {"a.sh.tmpl": []byte(`{"Contents":"echo {{.Param \"x\"}}\n","ID":"a.sh.tmpl"}`), "b.tmpl": []byte(`{"Contents":"bb","ID":"b.tmpl"}`)},
-		"params":    {"a/b": []byte(`{"Name":"a/b"}`)},
-		"profiles":  {},
-	}}
-	if got := text(t, pack); got != text(t, want) {
-		t.Errorf("got  %s\nwant %s", got, text(t, want))
-	}
-	for name, f := range map[string]*fstest.MapFile{
-		"._Colour.meta": file("x"), "gadgets/g.yaml": file("Name: gg\n"), "tasks/t.txt": file("Name: tt\n"),
-		"tasks/none.yaml": file("Description: nameless\n"), "params/again.yaml": file("Name: a/b\n"), "tasks/bad.yaml": file("{"),
-	} {
-		broken := maps.Clone(dir)
-		broken[name] = f
-		if _, err := FromDir(broken); err == nil || !strings.Contains(err.Error(), strings.Split(name, "/")[0]) {
-			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 // taken away without a trace.
 func FuzzPack(f *testing.F) {
 	for _, s := range []string{
-		first, `{"meta":{"Name":"over"},"sections":{"stages":{"none":{"Description":"ours"}},"templates":{"setup.tmpl":{"Contents":"x"}}}}`,
+		first, `{"meta":{"Name":"over"},"sections":{"stages":{"none":{"Description":"ours"}},"templates":{"over.tmpl":{"Contents":"x"}}}}`,
 		"meta: {Name: a}\nsections: {profiles: {p1: {Name: p1, Params: {xx: [1, 1.50, null]}}}}", `{"meta":{"Name":"a/b"}}`, `null`, ``, `[]`, `{"meta":5}`,
 		"a: &a [*a]", "meta: {Name: a}\nsections: {tasks: {x: {}, x: {}}}", "meta: {Name: b, Version: v1.2.3-rc.1+5, Prerequisites: 'BasicStore: >= 0.0.1'}\nsections: {}",
 		"meta: {Name: c}\nsections: {params: {pp: {Schema: {type: string, default: x}}}, profiles: {prof: {Params: {pp: x}}}, roles: {rr: {Claims: [{scope: machines, action: get, specific: '*'}]}}}",

@@ -2,19 +2,14 @@ package content
 
 import (
 	"encoding/json"
-	"fmt"
-	"io/fs"
 
-	packs "drp/content"
 	"drp/models"
-	"drp/templates"
 )
 
 // The layers that every server has, beside the packs.
 const (
 	backingStore = "BackingStore" // what callers create: the writable layer
 	basicStore   = "BasicStore"   // what drp cannot work without
-	coreFolder   = "core"         // the pack of content/ that comes with the server
 )
 
 // Layer is content that comes with the server. Its objects are read-only and an object of an
@@ -22,27 +17,6 @@ const (
 type Layer struct {
 	Meta    models.ContentMeta
 	Objects []models.Object // as clients see them, Bundle included
-}
-
-// Core is the shipped pack: shared templates, and the tasks and stages of clusters.
-func Core() (Layer, error) {
-	dir, err := fs.Sub(packs.FS, coreFolder)
-	if err != nil {
-		return Layer{}, err
-	}
-	pack, err := FromDir(dir)
-	if err != nil {
-		return Layer{}, fmt.Errorf("content/%s: %w", coreFolder, err)
-	}
-	if err := addTemplates(pack, templates.FS); err != nil {
-		return Layer{}, fmt.Errorf("templates: %w", err)
-	}
-	objects, err := decode(pack)
-	if err != nil {
-		return Layer{}, fmt.Errorf("content/%s: %w", coreFolder, err)
-	}
-	pack.Meta.Type, pack.Meta.Overwritable = "default", true
-	return Layer{Meta: pack.Meta, Objects: sealed(objects)}, nil
 }
 
 // Basic is the layer BasicStore: the boot environments, stages, role and param that a server

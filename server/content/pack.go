@@ -3,10 +3,7 @@ package content
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
-	"path"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -41,122 +38,6 @@ func Parse(body []byte) (*models.Content, error) {
 
 func unreadable(err error) error {
 	return models.Problem(models.BadRequest, "contents", "", err.Error())
-}
-
-// FromDir reads a pack from its directory form: a file "._Field.meta" for each field that
-// describes it, and a folder for each kind with an object in each file. In the folder
-// "templates", a file that is neither YAML nor JSON is a template of that name as it stands.
-func FromDir(dir fs.FS) (*models.Content, error) {
-	pack := &models.Content{Sections: map[string]map[string]json.RawMessage{}}
-	entries, err := fs.ReadDir(dir, ".")
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		switch name := e.Name(); {
-		case e.IsDir() && !strings.HasPrefix(name, "."):
-			err = readSection(pack, dir, name)
-		case strings.HasPrefix(name, "._") && strings.HasSuffix(name, ".meta"):
-			err = readMeta(&pack.Meta, dir, name)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return pack, nil
-}
-
-func readMeta(meta *models.ContentMeta, dir fs.FS, name string) error {
-	text, err := fs.ReadFile(dir, name)
-	if err != nil {
-		return err
-	}
-	field := strings.TrimSuffix(strings.TrimPrefix(name, "._"), ".meta")
-	f := reflect.ValueOf(meta).Elem().FieldByName(field)
-	if !f.IsValid() || f.Kind() != reflect.String {
-		return fmt.Errorf("%s: packs have no field %s", name, field)
-	}
-	f.SetString(strings.TrimSpace(string(text)))
-	return nil
-}
-
-func readSection(pack *models.Content, dir fs.FS, kind string) error {
-	k, ok := models.KindOf(kind)
-	if !ok {
-		return fmt.Errorf("%s: no such kind of object", kind)
-	}
-	files, err := fs.ReadDir(dir, kind)
-	if err != nil {
-		return err
-	}
-	section := map[string]json.RawMessage{}
-	for _, f := range files {
-		if f.IsDir() {
-			continue
-		}
-		name := path.Join(kind, f.Name())
-		raw, err := readObject(dir, name)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		key, err := keyOf(k, raw)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if _, twice := section[key]; twice {
-			return fmt.Errorf("%s: there is another object with the key %s", name, key)
-		}
-		section[key] = raw
-	}
-	pack.Sections[kind] = section
-	return nil
-}
-
-func readObject(dir fs.FS, name string) (json.RawMessage, error) {
-	text, err := fs.ReadFile(dir, name)
-	if err != nil {
-		return nil, err
-	}
-	switch path.Ext(name) {
-	case ".yaml", ".yml", ".json":
-		return yaml.YAMLToJSONStrict(text)
-	}
-	if path.Dir(name) != "templates" {
-		return nil, fmt.Errorf("objects are files that end in .yaml, .yml or .json")
-	}
-	return models.Marshal(map[string]string{"ID": path.Base(name), "Contents": string(text)})
-}
-
-// addTemplates adds each file as a template to the pack.
-func addTemplates(pack *models.Content, dir fs.FS) error {
-	names, err := fs.Glob(dir, "*.tmpl")
-	if err != nil {
-		return err
-	}
-	section := map[string]json.RawMessage{}
-	maps.Copy(section, pack.Sections["templates"])
-	for _, name := range names {
-		text, err := fs.ReadFile(dir, name)
-		if err != nil {
-			return err
-		}
-		if section[name], err = models.Marshal(map[string]string{"ID": name, "Contents": string(text)}); err != nil {
-			return err
-		}
-	}
-	pack.Sections["templates"] = section
-	return nil
-}
-
-func keyOf(k *models.KindInfo, raw []byte) (string, error) {
-	o := k.New()
-	if err := json.Unmarshal(raw, o); err != nil {
-		return "", err
-	}
-	if o.Key() == "" {
-		return "", fmt.Errorf("%s is missing", k.KeyField)
-	}
-	return o.Key(), nil
 }
 
 // decode turns the sections of a pack into its objects, in the order they are to be installed,

@@ -24,9 +24,9 @@ type Service struct {
 }
 
 // New makes a service. Features are those of the server, which packs may require; version is
-// that of its BasicStore. The embedded layers must be those the objects were given as base.
-func New(objs *objects.Service, features []string, version string, embedded ...Layer) *Service {
-	return &Service{objects: objs, features: features, embedded: append(slices.Clone(embedded), basic(version))}
+// that of its BasicStore.
+func New(objs *objects.Service, features []string, version string) *Service {
+	return &Service{objects: objs, features: features, embedded: []Layer{basic(version)}}
 }
 
 // List is a summary of each layer that the caller may see, the one that wins first.
