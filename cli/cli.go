@@ -63,14 +63,28 @@ func Main(ctx context.Context, args []string, s IO, d Deps) int {
 	if err == nil {
 		return 0
 	}
+	usage := (*usageError)(nil)
+	wrongUse := errors.As(err, &usage)
+	if wrongUse && name == "drp" && !isTerminal(s.Err) {
+		err = &usageError{underOldName(usage.message)}
+	}
 	fmt.Fprintf(s.Err, "Error: %s\n", explain(err))
-	if usage := (*usageError)(nil); errors.As(err, &usage) {
+	if wrongUse {
 		fmt.Fprintln(s.Err, cmd.UsageString())
 	}
 	if with := (*statusError)(nil); errors.As(err, &with) {
 		return with.status
 	}
 	return 1
+}
+
+// underOldName is a complaint about the use of drp in the words of drpcli: programs that read it, as
+// against people, were mostly written for that.
+func underOldName(complaint string) string {
+	if rest, ok := strings.CutPrefix(complaint, "drp "); ok {
+		return "drpcli " + rest
+	}
+	return strings.Replace(complaint, ` for "drp`, ` for "drpcli`, 1)
 }
 
 // statusError is a failure that scripts tell from others by the exit status.

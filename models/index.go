@@ -58,6 +58,17 @@ func (k *KindInfo) buildIndexes() {
 		}
 		k.indexes[f.Name] = ix
 	}
+	for name, path := range k.Inner {
+		t, ix := reflect.TypeOf(k.New()).Elem(), Index{Type: IndexString, Regex: true}
+		for _, field := range path {
+			f, ok := t.FieldByName(field)
+			if !ok {
+				panic("models: index " + name + " of " + k.Name + ": no field " + field)
+			}
+			t, ix.field = f.Type, append(ix.field, f.Index...)
+		}
+		k.indexes[name] = ix
+	}
 }
 
 func indexTypeOf(t reflect.Type) (it IndexType, list, ok bool) {

@@ -10,6 +10,8 @@ type KindInfo struct {
 	Types map[string]IndexType
 	// Unique are the fields, besides the key, that no two objects of the kind share.
 	Unique []string
+	// Inner are the indexes on fields of a field, by the path to it.
+	Inner map[string][]string
 	// KeyField is the name of the field that holds the key.
 	KeyField string
 	// Internal kinds are stored but have no routes of their own.
@@ -20,7 +22,7 @@ type KindInfo struct {
 
 // Kinds is every kind, in alphabetical order. To add one, write its file and a line here.
 var Kinds = []*KindInfo{
-	{Name: "bootenvs", KeyField: "Name", New: func() Object { return &BootEnv{} }},
+	{Name: "bootenvs", KeyField: "Name", New: func() Object { return &BootEnv{} }, Inner: map[string][]string{"OsName": {"OS", "Name"}}},
 	{Name: "contents", KeyField: "Name", New: func() Object { return &Pack{} }, Internal: true},
 	{Name: "jobs", KeyField: "Uuid", New: func() Object { return &Job{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "Machine": IndexUUID, "Previous": IndexUUID}},
 	{Name: "machines", KeyField: "Uuid", New: func() Object { return &Machine{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "CurrentJob": IndexUUID, "Address": IndexIP}, Unique: []string{"Name"}},

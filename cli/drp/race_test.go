@@ -123,7 +123,7 @@ func TestOfTwoHundredProcessesOneWins(t *testing.T) {
 					defer mu.Unlock()
 					if status == 0 {
 						winners = append(winners, uuid)
-					} else if !strings.Contains(errs, `/my~1leader: expected "none", found "00000000-`) {
+					} else if !strings.Contains(errs, `expected "none" at /my~1leader, found "00000000-`) {
 						t.Errorf("a loser was told: %s", errs)
 					}
 				})

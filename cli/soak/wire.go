@@ -186,7 +186,7 @@ func (a *answer) says(text string) bool {
 	return a.status == http.StatusConflict && bytes.Contains(a.body, []byte(text))
 }
 
-var foundText = regexp.MustCompile(`: expected .*, found (.*)$`)
+var foundText = regexp.MustCompile(`expected .* at [^ ]*, found (.*?)(?:: Test op failed\.)?$`)
 
 // found is what the server says it has found in the place of what a failed test expected.
 func (a *answer) found() string {

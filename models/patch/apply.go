@@ -284,11 +284,11 @@ func (e *editor) parent(keys []string) (*node, string, error) {
 // missing says that parent has nothing under the last of keys.
 func missing(parent *node, keys []string) error {
 	above, last := Pointer(keys[:len(keys)-1]...), keys[len(keys)-1]
-	if above == "" {
-		above = "the document"
-	}
 	if parent.class() == '[' && (last == "-" || isIndex(last)) {
 		return fail("Index out of bounds: %s of %s", last, above)
+	}
+	if above == "" {
+		above = parent.dump()
 	}
 	return fail("Selector %s not a member of %s", last, above)
 }

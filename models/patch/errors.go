@@ -50,17 +50,17 @@ const shown = 200
 // the value that was found, long values cut. Unlike Error it shows values of the
 // document, so it is for those who may read it.
 //
-//	/my~1leader: expected "none", found "node-7"
-//	/my~1leader: expected "none", found nothing
+//	expected "none" at /my~1leader, found "node-7"
+//	expected "none" at /my~1leader, found nothing
 func (e *FailedError) Detail() string {
 	path := e.Op.Path
 	if path == "" {
-		path = "document"
+		path = "the root"
 	}
 	if e.Op.Op != opTest {
 		return oneLine(path + ": " + e.Reason)
 	}
-	return oneLine(fmt.Sprintf("%s: expected %s, found %s", path, excerpt(e.Want), excerpt(e.Have)))
+	return oneLine(fmt.Sprintf("expected %s at %s, found %s", excerpt(e.Want), path, excerpt(e.Have)))
 }
 
 // oneLine is for keys: a key may have anything in it, a value here has no controls.

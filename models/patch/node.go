@@ -3,6 +3,7 @@ package patch
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 )
 
@@ -80,6 +81,15 @@ func (n *node) child(token string) *node {
 		return nil
 	}
 	return &in.members[i].node
+}
+
+// dump stands for an object in an error as Digital Rebar writes it, in Go's syntax, but keeps the
+// members to itself: errors are seen by those who may not read them all.
+func (n *node) dump() string {
+	if in := n.open(); in != nil && slices.ContainsFunc(in.members, func(m member) bool { return !m.dead }) {
+		return "map[string]interface {}{…}"
+	}
+	return "map[string]interface {}{}"
 }
 
 // position returns the index that token is in a list of length n, -1 if it is none.

@@ -161,13 +161,13 @@ func TestFailureNamesOperationExpectedAndFound(t *testing.T) {
 	long := strings.Repeat("ä", 300)
 	doc := []byte(`{"my/leader":"node-7","l":[1],"s":5,"long":"` + long + `"}`)
 	for _, tt := range []struct{ op, reason, detail, have string }{
-		{`{"op":"test","path":"/my~1leader","value":"none"}`, "Test op failed.", `/my~1leader: expected "none", found "node-7"`, `"node-7"`},
-		{`{"op":"test","path":"/gone","value":{"a": 1}}`, "Selector gone not a member of the document", `/gone: expected {"a":1}, found nothing`, ``},
-		{`{"op":"test","path":"/a\nb","value":"c\nd"}`, "Selector a\nb not a member of the document", `/a b: expected "c\nd", found nothing`, ``},
-		{`{"op":"test","path":"/l/0/x","value":null}`, "Selector x not a member of /l/0", `/l/0/x: expected null, found nothing`, ``},
-		{`{"op":"test","path":"/l/1","value":1}`, "Index out of bounds: 1 of /l", `/l/1: expected 1, found nothing`, ``},
-		{`{"op":"test","path":"/long","value":1}`, "Test op failed.", `/long: expected 1, found "` + strings.Repeat("ä", 99) + `…`, `"` + long + `"`},
-		{`{"op":"test","path":"","value":null}`, "Test op failed.", `document: expected null, found {"my/leader":"node-7","l":[1],"s":5,"long":"` + strings.Repeat("ä", 77), string(doc)},
+		{`{"op":"test","path":"/my~1leader","value":"none"}`, "Test op failed.", `expected "none" at /my~1leader, found "node-7"`, `"node-7"`},
+		{`{"op":"test","path":"/gone","value":{"a": 1}}`, "Selector gone not a member of map[string]interface {}{…}", `expected {"a":1} at /gone, found nothing`, ``},
+		{`{"op":"test","path":"/a\nb","value":"c\nd"}`, "Selector a\nb not a member of map[string]interface {}{…}", `expected "c\nd" at /a b, found nothing`, ``},
+		{`{"op":"test","path":"/l/0/x","value":null}`, "Selector x not a member of /l/0", `expected null at /l/0/x, found nothing`, ``},
+		{`{"op":"test","path":"/l/1","value":1}`, "Index out of bounds: 1 of /l", `expected 1 at /l/1, found nothing`, ``},
+		{`{"op":"test","path":"/long","value":1}`, "Test op failed.", `expected 1 at /long, found "` + strings.Repeat("ä", 99) + `…`, `"` + long + `"`},
+		{`{"op":"test","path":"","value":null}`, "Test op failed.", `expected null at the root, found {"my/leader":"node-7","l":[1],"s":5,"long":"` + strings.Repeat("ä", 77), string(doc)},
 		{`{"op":"remove","path":"/gone"}`, "`/gone` does not point to an existing location", "/gone: `/gone` does not point to an existing location", ``},
 		{`{"op":"replace","path":"/gone","value":1}`, "/gone does not refer to an existing location", "/gone: /gone does not refer to an existing location", ``},
 		{`{"op":"replace","path":"/l/3","value":1}`, "Index out of bounds: 3 of /l", "/l/3: Index out of bounds: 3 of /l", ``},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"drp/models"
@@ -211,7 +212,8 @@ func TestPatchesEndAsIfDefaultsWereSet(t *testing.T) {
 			t.Fatalf("%s with %v: got %v, want %v", doc, p, gotErr, wantErr)
 		}
 		if gotErr != nil {
-			if gotErr.Error() != wantErr.Error() {
+			// That there are other members is not told of defaults.
+			if strings.ReplaceAll(gotErr.Error(), "{…}", "{}") != strings.ReplaceAll(wantErr.Error(), "{…}", "{}") {
 				t.Fatalf("%s with %v: got %v, want %v", doc, p, gotErr, wantErr)
 			}
 			return

@@ -247,9 +247,9 @@ func TestPatchSeesDefaults(t *testing.T) {
 		{"claim", `{}`, `[{"op":"test","path":"/my~1leader","value":"none"},{"op":"replace","path":"/my~1leader","value":"u1"}]`, `{"my/leader":"u1"}`, ``},
 		{"replace alone", `{}`, `[{"op":"replace","path":"/my~1leader","value":"u1"}]`, `{"my/leader":"u1"}`, ``},
 		{"test alone is not stored", `{}`, `[{"op":"test","path":"/my~1leader","value":"none"}]`, `{}`, ``},
-		{"test for another", `{"aa":1}`, `[{"op":"add","path":"/bb","value":1},{"op":"test","path":"/my~1leader","value":"u2"}]`, ``, `Patch failed to apply at line 1|Test op failed.|/my~1leader: expected "u2", found "none"`},
-		{"stored value hides the default", `{"my/leader":"u9"}`, `[{"op":"test","path":"/my~1leader","value":"none"}]`, ``, `Patch failed to apply at line 0|Test op failed.|/my~1leader: expected "none", found "u9"`},
-		{"no default", `{}`, `[{"op":"test","path":"/bare","value":null}]`, ``, `Patch failed to apply at line 0|Selector bare not a member of the document|/bare: expected null, found nothing`},
+		{"test for another", `{"aa":1}`, `[{"op":"add","path":"/bb","value":1},{"op":"test","path":"/my~1leader","value":"u2"}]`, ``, `Patch failed to apply at line 1|expected "u2" at /my~1leader, found "none": Test op failed.`},
+		{"stored value hides the default", `{"my/leader":"u9"}`, `[{"op":"test","path":"/my~1leader","value":"none"}]`, ``, `Patch failed to apply at line 0|expected "none" at /my~1leader, found "u9": Test op failed.`},
+		{"no default", `{}`, `[{"op":"test","path":"/bare","value":null}]`, ``, `Patch failed to apply at line 0|expected null at /bare, found nothing: Selector bare not a member of map[string]interface {}{}`},
 		{"no Param", `{}`, `[{"op":"replace","path":"/free","value":1}]`, ``, `Patch failed to apply at line 0`},
 		{"remove sees what is stored", `{}`, `[{"op":"test","path":"/my~1leader","value":"none"},{"op":"remove","path":"/my~1leader"}]`, ``, `Patch failed to apply at line 1`},
 		{"whole document sees what is stored", `{}`, `[{"op":"test","path":"","value":{}},{"op":"test","path":"/my~1leader","value":"none"},{"op":"test","path":"","value":{}}]`, `{}`, ``},
@@ -258,7 +258,7 @@ func TestPatchSeesDefaults(t *testing.T) {
 		{"moved away", `{"my/leader":"u9"}`, `[{"op":"move","from":"/my~1leader","path":"/was"},{"op":"replace","path":"/my~1leader","value":"u1"}]`, `{"my/leader":"u1","was":"u9"}`, ``},
 		{"new document", `{"my/leader":"u9"}`, `[{"op":"replace","path":"","value":{"aa":1}},{"op":"replace","path":"/my~1leader","value":"u1"}]`, `{"aa":1,"my/leader":"u1"}`, ``},
 		{"inside a default", `{}`, `[{"op":"test","path":"/map/a","value":1},{"op":"replace","path":"/map/a","value":2}]`, `{"map":{"a":2,"b":1}}`, ``},
-		{"set twice", `{}`, `[{"op":"replace","path":"/my~1leader","value":"u1"},{"op":"test","path":"/my~1leader","value":"none"}]`, ``, `Patch failed to apply at line 1|Test op failed.|/my~1leader: expected "none", found "u1"`},
+		{"set twice", `{}`, `[{"op":"replace","path":"/my~1leader","value":"u1"},{"op":"test","path":"/my~1leader","value":"none"}]`, ``, `Patch failed to apply at line 1|expected "none" at /my~1leader, found "u1": Test op failed.`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := service(t)

@@ -203,11 +203,11 @@ func PatchError(o models.Object, err error) error {
 	if !errors.As(err, &f) {
 		return models.Problem(models.BadRequest, o.Kind(), o.Key(), err.Error())
 	}
-	e := models.Problem(models.Conflict, o.Kind(), o.Key(), fmt.Sprintf("Patch failed to apply at line %d", f.Index), f.Reason)
+	reason := f.Reason
 	if f.Op.Op == "test" { // else the reason names the path
-		e.Messages = append(e.Messages, f.Detail())
+		reason = f.Detail() + ": " + reason
 	}
-	return e
+	return models.Problem(models.Conflict, o.Kind(), o.Key(), fmt.Sprintf("Patch failed to apply at line %d", f.Index), reason)
 }
 
 func decode(h models.ParamHolder, doc []byte) (models.Params, error) {
