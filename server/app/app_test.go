@@ -345,7 +345,7 @@ func TestARaceOverHTTPHasOneWinner(t *testing.T) {
 					case got.status == 200:
 						won.Add(1)
 						winner.Store(fmt.Sprintf(`"m%d"`, i))
-					case got.status != 409 || !strings.Contains(string(got.body), `/my~1leader: expected \"none\"`):
+					case got.status != 409 || !strings.Contains(string(got.body), `expected \"none\" at /my~1leader`):
 						t.Errorf("a loser got %d %s", got.status, got.body)
 					}
 				})
