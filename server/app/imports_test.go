@@ -20,8 +20,10 @@ type room struct {
 var allowed = []room{
 	{"models", nil, []string{}},
 	{"models/patch", nil, []string{"github.com/evanphx/json-patch/v5"}},
+	{"models/schema", []string{"models"}, nil},
+	{"models/functions", nil, []string{"github.com/Masterminds/sprig/v3"}},
 	{"migrations", nil, []string{}},
-	{"content", []string{"models"}, []string{"sigs.k8s.io/yaml"}}, // the packs we ship, and their directory form
+	{"content", []string{"models"}, []string{"sigs.k8s.io/yaml", "github.com/Masterminds/semver/v3"}}, // the packs we ship, and their directory form
 	{"server/store", nil, []string{}},
 	{"server/store/storetest", []string{"server/store"}, nil},
 	{"server/store/sqlite/faultvfs", []string{}, nil}, // for tests: nobody may import it
@@ -34,10 +36,10 @@ var allowed = []room{
 	{"server/traces", []string{"models", "server/objects"}, nil},
 	{"server/throttle", []string{}, nil},
 	{"server/prefs", []string{"models", "server/objects"}, nil},
-	{"server/params", []string{"models", "models/patch", "server/objects"}, nil},
-	{"server/render", []string{"models", "server/objects", "server/params"}, nil},
+	{"server/params", []string{"models", "models/patch", "models/schema", "server/objects"}, nil},
+	{"server/render", []string{"models", "models/functions", "server/objects", "server/params"}, nil},
 	{"server/workflow", []string{"models", "server/objects", "server/params", "server/prefs"}, nil},
-	{"server/content", []string{"models", "server/objects"}, nil},
+	{"server/content", []string{"models", "content", "server/objects"}, nil},
 	{"server/api", []string{"models", "models/patch", "server/objects", "server/auth", "server/events", "server/joblog", "server/throttle",
 		"server/prefs", "server/params", "server/render", "server/workflow", "server/content"}, nil},
 	{"server/backup", []string{"server/objects", "server/store", "server/store/sqlite"}, nil},
@@ -59,8 +61,8 @@ var only = map[string]string{
 	"github.com/evanphx/json-patch/v5":         "drp/models/patch",
 	"modernc.org/sqlite":                       "drp/server/store/sqlite",
 	"github.com/golang-jwt/jwt/v5":             "drp/server/auth",
-	"github.com/Masterminds/sprig/v3":          "drp/server/render",
-	"github.com/santhosh-tekuri/jsonschema/v6": "drp/server/params",
+	"github.com/Masterminds/sprig/v3":          "drp/models/functions",
+	"github.com/santhosh-tekuri/jsonschema/v6": "drp/models/schema",
 
 	"github.com/prometheus/client_golang/prometheus":                  "drp/server/metrics",
 	"go.opentelemetry.io/otel/trace":                                  "drp/server/traces",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	packs "drp/content"
 	"drp/models"
 	"drp/server/objects"
 )
@@ -125,12 +126,12 @@ func clones(list []models.Object) []models.Object {
 // fits checks the features and layers that the pack needs, and what other packs need of it.
 func (s *Service) fits(tx *objects.Tx, meta models.ContentMeta) error {
 	bad := missingFeatures(meta, s.features)
-	if _, err := version(meta.Version); err != nil {
+	if _, err := packs.Version(meta.Version); err != nil {
 		bad = append(bad, fmt.Sprintf("Layer %s: invalid version %s: %v", meta.Name, meta.Version, err))
 	}
 	now, then := s.versions(tx), s.versions(tx)
 	then[meta.Name] = meta.Version
-	bad = append(bad, unmet(meta, then)...)
+	bad = append(bad, packs.Unmet(meta, then)...)
 	bad = append(bad, deprived(tx, meta.Name, now, then)...)
 	if len(bad) > 0 {
 		return models.Problem(models.Invalid, "contents", meta.Name, bad...)
@@ -142,8 +143,8 @@ func (s *Service) fits(tx *objects.Tx, meta models.ContentMeta) error {
 func deprived(tx *objects.Tx, name string, now, then map[string]string) []string {
 	var bad []string
 	for p := range objects.All[*models.Pack](tx) {
-		if p.Name != name && len(unmet(p.ContentMeta, now)) == 0 {
-			bad = append(bad, unmet(p.ContentMeta, then)...)
+		if p.Name != name && len(packs.Unmet(p.ContentMeta, now)) == 0 {
+			bad = append(bad, packs.Unmet(p.ContentMeta, then)...)
 		}
 	}
 	return bad

@@ -13,6 +13,7 @@ import (
 
 	"drp/models"
 	"drp/models/patch"
+	"drp/models/schema"
 	"drp/server/objects"
 	"drp/server/store/sqlite"
 )
@@ -114,7 +115,7 @@ func TestViolationsReadAsClientsKnowThem(t *testing.T) {
 		{`{"definitions":{"s":{"type":"string"}},"$ref":"#/definitions/s"}`, `1`, `Key 'kk': invalid val '1': : (root): Invalid type. Expected: string, given: number`},
 	} {
 		t.Run(c.schema, func(t *testing.T) {
-			got := checker{newSchemas()}.value(param("kk", c.schema), []byte(c.value))
+			got := checker{schema.NewCache()}.value(param("kk", c.schema), []byte(c.value))
 			if len(got) != 1 || got[0] != c.want {
 				t.Errorf("got  %q\nwant %q", got, c.want)
 			}

@@ -2,16 +2,18 @@ package params
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 
 	"drp/models"
+	"drp/models/schema"
 	"drp/server/objects"
 )
 
 // Register makes the service check params: their schemas when a Param is stored, and their
 // values when any object that carries params is. Filters see effective values from then on.
 func Register(s *objects.Service) {
-	c := checker{newSchemas()}
+	c := checker{schema.NewCache()}
 	for _, k := range models.Kinds {
 		if _, ok := k.New().(models.ParamHolder); ok {
 			s.AddRule(k.Name, c.values)
@@ -21,7 +23,7 @@ func Register(s *objects.Service) {
 	s.EffectiveParam = EffectiveRaw
 }
 
-type checker struct{ schemas *schemas }
+type checker struct{ schemas *schema.Cache }
 
 // values checks the params of an object that differ from what they were.
 func (c checker) values(tx *objects.Tx, ch *objects.Change) error {
@@ -53,14 +55,31 @@ func (c checker) value(p *models.Param, value []byte) []string {
 	if string(p.Schema) == "null" {
 		return nil
 	}
-	s, err := c.schemas.get(p.Schema)
+	s, err := c.schemas.Get(p.Schema)
 	if err != nil {
 		return []string{fmt.Sprintf("Key '%s': the schema of the param is unusable: %v", p.Name, err)}
 	}
-	if text := s.problems(value); text != "" {
+	if text := s.Problems(value); text != "" {
 		return []string{fmt.Sprintf("Key '%s': invalid val '%s': : %s", p.Name, shown(value), text)}
 	}
 	return nil
+}
+
+// shown is how a value stands in a message: text without quotes, everything else as JSON, and not
+// too much of either.
+func shown(value json.RawMessage) string {
+	text := string(value)
+	var s string
+	if json.Unmarshal(value, &s) == nil {
+		text = s
+	} else if raw, err := models.Marshal(value); err == nil {
+		text = string(raw)
+	}
+	const enough = 200
+	if r := []rune(text); len(r) > enough {
+		text = string(r[:enough]) + "…"
+	}
+	return text
 }
 
 // noSecure is why a secure param has no value: to keep it in clear would break its promise.
@@ -81,12 +100,12 @@ func (c checker) param(tx *objects.Tx, ch *objects.Change) error {
 	if string(p.Schema) == "null" || old != nil && bytes.Equal(old.Schema, p.Schema) {
 		return nil
 	}
-	s, err := c.schemas.get(p.Schema)
+	s, err := c.schemas.Get(p.Schema)
 	if err != nil {
 		return models.Invalidf(p, "Invalid Schema: "+err.Error())
 	}
 	if v, ok := p.Default(); ok {
-		if text := s.problems(v); text != "" {
+		if text := s.Problems(v); text != "" {
 			return models.Invalidf(p, "Error in default value: "+text)
 		}
 	}

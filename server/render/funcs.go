@@ -9,12 +9,8 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/Masterminds/sprig/v3"
+	library "drp/models/functions"
 )
-
-// leftOut are the functions of sprig that templates do not have: they look into the server's
-// environment or ask the network, or tell a time that is not the machine's.
-var leftOut = []string{"env", "expandenv", "getHostByName", "ago", "now"}
 
 // function is one that templates may call.
 type function struct {
@@ -105,10 +101,7 @@ var guards = map[string]guard{
 
 // functions is what templates may call beside the language's own and the methods of the data.
 func functions() map[string]function {
-	all := sprig.GenericFuncMap()
-	for _, name := range leftOut {
-		delete(all, name)
-	}
+	all := library.Library()
 	all["eq"], all["ne"] = equal, notEqual
 	// The language's own that write text are called as functions of ours, so that they are bounded.
 	all["print"], all["println"], all["printf"] = fmt.Sprint, fmt.Sprintln, fmt.Sprintf

@@ -1,4 +1,4 @@
-package params
+package schema
 
 import (
 	"encoding/json"
@@ -26,20 +26,20 @@ func FuzzSchema(f *testing.F) {
 			f.Add(s, v)
 		}
 	}
-	c := newSchemas()
+	c := NewCache()
 	f.Fuzz(func(t *testing.T, schema, value string) {
 		if !json.Valid([]byte(schema)) || !json.Valid([]byte(value)) || tooDeep(schema) || tooDeep(value) {
 			t.Skip() // is refused before it comes here
 		}
-		s, err := c.get(json.RawMessage(schema))
+		s, err := c.Get(json.RawMessage(schema))
 		if err != nil {
 			if err.Error() == "" {
 				t.Fatalf("%s is refused without a reason", schema)
 			}
 			return
 		}
-		first, work := s.problems(json.RawMessage(value)), s.work
-		if second := s.problems(json.RawMessage(value)); (first == "") != (second == "") {
+		first, work := s.Problems(json.RawMessage(value)), s.work
+		if second := s.Problems(json.RawMessage(value)); (first == "") != (second == "") {
 			t.Fatalf("%s against %s: first %q, then %q", value, schema, first, second)
 		}
 		if work > maxWork+1 {
@@ -49,8 +49,8 @@ func FuzzSchema(f *testing.F) {
 			return
 		}
 		only := `{"enum":[` + value + `]}`
-		if e, err := compile(json.RawMessage(only)); err == nil {
-			if text := e.problems(json.RawMessage(value)); text != "" {
+		if e, err := Compile(json.RawMessage(only)); err == nil {
+			if text := e.Problems(json.RawMessage(value)); text != "" {
 				t.Fatalf("%s against %s: %s", value, only, text)
 			}
 		}
@@ -95,29 +95,29 @@ func TestNoSchemaOutlastsItsLimits(t *testing.T) {
 		{"a small step in the schema", `{"multipleOf":1e-999999}`, `1`, "too small"},
 	} {
 		var got string
-		s, err := newSchemas().get(json.RawMessage(c.schema))
+		s, err := NewCache().Get(json.RawMessage(c.schema))
 		if err != nil {
 			got = err.Error()
 		} else {
-			got = s.problems(json.RawMessage(c.value))
+			got = s.Problems(json.RawMessage(c.value))
 		}
 		if !strings.Contains(got, c.want) {
 			t.Errorf("%s: got %.200q, want that it %s", c.name, got, c.want)
 		}
 	}
-	s, err := compile(json.RawMessage(`{"items":{"enum":["` + many(1000, `","`) + `"]}}`))
+	s, err := Compile(json.RawMessage(`{"items":{"enum":["` + many(1000, `","`) + `"]}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.problems(json.RawMessage(`["x` + strings.Repeat(`","x`, 1000) + `"]`)); len(got) > 300_000 || !strings.HasSuffix(got, "and more") {
+	if got := s.Problems(json.RawMessage(`["x` + strings.Repeat(`","x`, 1000) + `"]`)); len(got) > 300_000 || !strings.HasSuffix(got, "and more") {
 		t.Errorf("a thousand violations: %d bytes that end with %.20q", len(got), got[max(0, len(got)-20):])
 	}
 	fine := `{"type":"array","items":{"enum":["a","b","c"]}}`
-	s, err = compile(json.RawMessage(fine))
+	s, err = Compile(json.RawMessage(fine))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.problems(json.RawMessage(`["a"` + strings.Repeat(`,"b"`, 50_000) + `]`)); got != "" {
+	if got := s.Problems(json.RawMessage(`["a"` + strings.Repeat(`,"b"`, 50_000) + `]`)); got != "" {
 		t.Errorf("50,000 elements against three constants: %.200s", got)
 	}
 }

@@ -1,4 +1,4 @@
-package params
+package schema
 
 import (
 	"encoding/json"
@@ -17,12 +17,19 @@ import (
 
 // describe says what a value violates, in the words that clients of Digital Rebar know:
 // "(root): Invalid type. Expected: string, given: array". Several violations are separated by
-// semicolons, in the order the value has them.
-func describe(e *jsonschema.ValidationError) string {
+// semicolons, in the order the value has them; "" when there is none.
+func describe(all []Violation) string {
 	var lines []string
-	collect(e, &lines)
-	if len(lines) > maxLines {
-		lines = append(lines[:maxLines], "and more")
+	for i, v := range all {
+		if i == maxLines {
+			lines = append(lines, "and more")
+			break
+		}
+		line := field(v.At) + ": " + v.Text
+		if len(line) > maxLine {
+			line = strings.ToValidUTF8(line[:maxLine], "") + "…"
+		}
+		lines = append(lines, line)
 	}
 	return strings.Join(lines, "; ")
 }
@@ -33,32 +40,28 @@ const (
 	maxLine  = 2000 // bytes
 )
 
-func collect(e *jsonschema.ValidationError, lines *[]string) {
-	if len(*lines) > maxLines {
+func collect(e *jsonschema.ValidationError, all *[]Violation) {
+	if len(*all) > maxLines {
 		return
 	}
 	texts := texts(e)
 	if len(texts) == 0 {
 		for _, c := range e.Causes {
-			collect(c, lines)
+			collect(c, all)
 		}
 		return
 	}
 	for _, t := range texts {
-		line := field(e) + ": " + t
-		if len(line) > maxLine {
-			line = strings.ToValidUTF8(line[:maxLine], "") + "…"
-		}
-		*lines = append(*lines, line)
+		*all = append(*all, Violation{At: e.InstanceLocation, Text: t})
 	}
 }
 
 // field is where in the value the violation is.
-func field(e *jsonschema.ValidationError) string {
-	if len(e.InstanceLocation) == 0 {
+func field(at []string) string {
+	if len(at) == 0 {
 		return "(root)"
 	}
-	return strings.Join(e.InstanceLocation, ".")
+	return strings.Join(at, ".")
 }
 
 // texts are the lines of one violation; none when only its causes tell.
@@ -95,9 +98,9 @@ func text(e *jsonschema.ValidationError) string {
 	case *kind.Type:
 		return "Invalid type. Expected: " + typeList(k.Want) + ", given: " + k.Got
 	case *kind.Enum:
-		return field(e) + " must be one of the following: " + jsonList(k.Want)
+		return field(e.InstanceLocation) + " must be one of the following: " + jsonList(k.Want)
 	case *kind.Const:
-		return field(e) + " does not match: " + jsonList([]any{k.Want})
+		return field(e.InstanceLocation) + " does not match: " + jsonList([]any{k.Want})
 	case *kind.AnyOf:
 		return "Must validate at least one schema (anyOf)"
 	case *kind.OneOf:
@@ -184,7 +187,9 @@ func plain(err error) string {
 	if errors.As(err, &invalid) {
 		var v *jsonschema.ValidationError
 		if errors.As(invalid.Err, &v) {
-			return describe(v)
+			var all []Violation
+			collect(v, &all)
+			return describe(all)
 		}
 	}
 	return strings.ReplaceAll(strings.Join(strings.Fields(err.Error()), " "), schemaURL, "schema")

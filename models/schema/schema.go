@@ -1,4 +1,6 @@
-package params
+// Package schema holds values against JSON Schemas, in bounded time whatever the two are. The
+// server checks params with it, and the linter of content packs does so offline.
+package schema
 
 import (
 	"bytes"
@@ -7,25 +9,23 @@ import (
 	"fmt"
 	"sync"
 
-	"drp/models"
-
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// schemas compiles JSON Schemas and keeps the compiled ones. It is safe for concurrent use.
-type schemas struct {
+// Cache compiles JSON Schemas and keeps the compiled ones. It is safe for concurrent use.
+type Cache struct {
 	mu       sync.Mutex
-	compiled map[string]*schema // by the text of the schema
+	compiled map[string]*Schema // by the text of the schema
 }
 
 // maxSchemas bounds how many compiled schemas are kept; beyond it all are forgotten, which costs
 // no more than compiling those in use again.
 const maxSchemas = 4096
 
-func newSchemas() *schemas { return &schemas{compiled: map[string]*schema{}} }
+func NewCache() *Cache { return &Cache{compiled: map[string]*Schema{}} }
 
-// schema is a compiled JSON Schema that validates one value at a time.
-type schema struct {
+// Schema is a compiled JSON Schema that validates one value at a time.
+type Schema struct {
 	mu           sync.Mutex
 	is           *jsonschema.Schema
 	work         int   // spent on the value at hand
@@ -39,15 +39,15 @@ const maxWork = 1_000_000
 
 var errWork = errors.New("validation takes too long: fewer constants, simpler expressions, or a smaller value")
 
-// get compiles a schema, or finds it compiled.
-func (c *schemas) get(raw json.RawMessage) (*schema, error) {
+// Get compiles a schema, or finds it compiled.
+func (c *Cache) Get(raw json.RawMessage) (*Schema, error) {
 	c.mu.Lock()
 	s, ok := c.compiled[string(raw)]
 	c.mu.Unlock()
 	if ok {
 		return s, nil
 	}
-	s, err := compile(raw)
+	s, err := Compile(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -60,9 +60,9 @@ func (c *schemas) get(raw json.RawMessage) (*schema, error) {
 	return s, nil
 }
 
-// compile reads a schema as draft 7, and if it is none as draft 4, unless it says itself what it
+// Compile reads a schema as draft 7, and if it is none as draft 4, unless it says itself what it
 // is. References may lead to the schema itself and to the published meta-schemas, nowhere else.
-func compile(raw json.RawMessage) (*schema, error) {
+func Compile(raw json.RawMessage) (*Schema, error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
 		return nil, err
@@ -82,9 +82,9 @@ func compile(raw json.RawMessage) (*schema, error) {
 
 const schemaURL = "param:///schema"
 
-func compileAs(draft *jsonschema.Draft, doc any) (s *schema, err error) {
+func compileAs(draft *jsonschema.Draft, doc any) (s *Schema, err error) {
 	defer recovered(&err)
-	s = &schema{}
+	s = &Schema{}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(draft)
 	c.UseLoader(nowhere{})
@@ -116,8 +116,20 @@ func recovered(err *error) {
 	}
 }
 
-// problems returns what is wrong with a value, as one text; "" when it is valid.
-func (s *schema) problems(value json.RawMessage) string {
+// Problems returns what is wrong with a value, as one text; "" when it is valid.
+func (s *Schema) Problems(value json.RawMessage) string {
+	return describe(s.Violations(value))
+}
+
+// Violation is one way in which a value is not valid.
+type Violation struct {
+	At   []string // names of members and indexes of elements that lead there; none: the value itself
+	Text string
+}
+
+// Violations returns what is wrong with a value, in its order and not more of it than anybody
+// reads; none when it is valid.
+func (s *Schema) Violations(value json.RawMessage) []Violation {
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(value))
 	if err == nil {
 		err = sound(v)
@@ -126,36 +138,21 @@ func (s *schema) problems(value json.RawMessage) string {
 		err = s.validate(v)
 	}
 	if err == nil {
-		return ""
+		return nil
 	}
 	var invalid *jsonschema.ValidationError
-	if errors.As(err, &invalid) {
-		return describe(invalid)
+	if !errors.As(err, &invalid) {
+		return []Violation{{Text: err.Error()}}
 	}
-	return "(root): " + err.Error()
+	var all []Violation
+	collect(invalid, &all)
+	return all
 }
 
-func (s *schema) validate(v any) (err error) {
+func (s *Schema) validate(v any) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer recovered(&err)
 	s.work = 0
 	return s.is.Validate(v)
-}
-
-// Shown is how a value stands in a message: text without quotes, everything else as JSON, and not
-// too much of either.
-func shown(value json.RawMessage) string {
-	text := string(value)
-	var s string
-	if json.Unmarshal(value, &s) == nil {
-		text = s
-	} else if raw, err := models.Marshal(value); err == nil {
-		text = string(raw)
-	}
-	const enough = 200
-	if r := []rune(text); len(r) > enough {
-		text = string(r[:enough]) + "…"
-	}
-	return text
 }

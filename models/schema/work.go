@@ -1,4 +1,4 @@
-package params
+package schema
 
 import (
 	"encoding/json"
@@ -21,7 +21,7 @@ import (
 // account makes a compiled schema, and all that it leads to, charge for being applied before it is.
 // The library offers no such hook but the format, which it looks at before it goes any deeper; what
 // it looks at before that are the type, which costs nothing, and constants, which are moved.
-func (s *schema) account(root *jsonschema.Schema) {
+func (s *Schema) account(root *jsonschema.Schema) {
 	seen := map[*jsonschema.Schema]bool{}
 	reach(reflect.ValueOf(root), func(c *jsonschema.Schema) bool {
 		if seen[c] {
@@ -56,7 +56,7 @@ func (s *schema) account(root *jsonschema.Schema) {
 // constants marks the place in a schema that we have moved its constants to.
 const constants = "#constants"
 
-func (s *schema) isExpression(v any) error {
+func (s *Schema) isExpression(v any) error {
 	text, ok := v.(string)
 	if !ok {
 		return nil
@@ -147,7 +147,7 @@ func nodes(v any) int {
 }
 
 // spend charges work to a schema that is being applied.
-func (s *schema) spend(n int) {
+func (s *Schema) spend(n int) {
 	if s.work += n; s.work > maxWork {
 		panic(errWork)
 	}
@@ -157,7 +157,7 @@ func (s *schema) spend(n int) {
 // instruction.
 type expression struct {
 	*regexp.Regexp
-	schema *schema
+	schema *Schema
 	size   int
 }
 
@@ -169,7 +169,7 @@ const (
 )
 
 // expression makes the regular expressions of a schema.
-func (s *schema) expression(text string) (jsonschema.Regexp, error) {
+func (s *Schema) expression(text string) (jsonschema.Regexp, error) {
 	n, err := instructions(text)
 	if s.instructions += n; err == nil && s.instructions > maxInstructions {
 		err = errors.New("the regular expressions of the schema are too large; repeat less often in them")
