@@ -1,6 +1,8 @@
 package models
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -16,6 +18,7 @@ const (
 	IndexString IndexType = "string"
 	IndexBool   IndexType = "boolean"
 	IndexInt    IndexType = "integer"
+	IndexNumber IndexType = "number"
 	IndexTime   IndexType = "dateTime"
 	IndexUUID   IndexType = "UUID string"
 	IndexIP     IndexType = "IP Address"
@@ -28,6 +31,7 @@ type Index struct {
 	Unordered bool // a list: any of its elements may match
 	Regex     bool
 	field     []int
+	member    string // of a Custom object, where it is none of its fields
 }
 
 // unindexed are fields that must not be probed by filters.
@@ -91,6 +95,9 @@ func indexTypeOf(t reflect.Type) (it IndexType, list, ok bool) {
 
 // values are the object's values under an index: one, or any number for a list.
 func (ix Index) values(o Object) []any {
+	if ix.member != "" {
+		return ix.memberValues(o)
+	}
 	v := reflect.ValueOf(o).Elem().FieldByIndex(ix.field)
 	if ix.Unordered {
 		l := make([]any, v.Len())
@@ -113,6 +120,35 @@ func (ix Index) values(o Object) []any {
 	return []any{v.String()}
 }
 
+// memberValues is the value of a member that only some objects have.
+func (ix Index) memberValues(o Object) []any {
+	c, ok := o.(*Custom)
+	if !ok {
+		return nil
+	}
+	var v any
+	d := json.NewDecoder(bytes.NewReader(c.Fields[ix.member]))
+	d.UseNumber()
+	if d.Decode(&v) != nil {
+		return nil
+	}
+	n, numeric := v.(json.Number)
+	switch {
+	case numeric && ix.Type == IndexInt:
+		if i, err := n.Int64(); err == nil {
+			return []any{i}
+		}
+		return nil
+	case numeric:
+		f, err := n.Float64()
+		if err != nil {
+			return nil
+		}
+		return []any{f}
+	}
+	return []any{v}
+}
+
 // parse reads a value to compare with, as it stands in a query.
 func (ix Index) parse(name, s string) (any, error) {
 	switch ix.Type {
@@ -127,6 +163,12 @@ func (ix Index) parse(name, s string) (any, error) {
 			return nil, fmt.Errorf("%s must be a number, not %s", name, s)
 		}
 		return n, nil
+	case IndexNumber:
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s must be a number, not %s", name, s)
+		}
+		return f, nil
 	case IndexTime:
 		return parseTime(s)
 	case IndexUUID:
@@ -157,6 +199,10 @@ func parseTime(s string) (any, error) {
 
 // Text is the object's value under an index of a single text.
 func (ix Index) Text(o Object) string {
-	s, _ := ix.values(o)[0].(string)
+	v := ix.values(o)
+	if len(v) == 0 {
+		return ""
+	}
+	s, _ := v[0].(string)
 	return s
 }

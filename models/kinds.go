@@ -1,6 +1,9 @@
 package models
 
-import "reflect"
+import (
+	"encoding/json"
+	"reflect"
+)
 
 // KindInfo describes a kind of object.
 type KindInfo struct {
@@ -16,8 +19,14 @@ type KindInfo struct {
 	KeyField string
 	// Internal kinds are stored but have no routes of their own.
 	Internal bool
-	indexes  map[string]Index
-	shape    *shape
+	// Given kinds are only read through the common routes: their objects come and go with
+	// something else.
+	Given bool
+	// Custom kinds are defined by a plugin provider; their objects are *Custom.
+	Custom  bool
+	Schema  json.RawMessage // of a Custom kind: what StoreObjects says of it
+	indexes map[string]Index
+	shape   *shape
 }
 
 // Kinds is every kind, in alphabetical order. To add one, write its file and a line here.
@@ -27,6 +36,8 @@ var Kinds = []*KindInfo{
 	{Name: "jobs", KeyField: "Uuid", New: func() Object { return &Job{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "Machine": IndexUUID, "Previous": IndexUUID}},
 	{Name: "machines", KeyField: "Uuid", New: func() Object { return &Machine{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "CurrentJob": IndexUUID, "Address": IndexIP}, Unique: []string{"Name"}},
 	{Name: "params", KeyField: "Name", New: func() Object { return &Param{} }},
+	{Name: "plugin_providers", KeyField: "Name", New: func() Object { return &PluginProvider{} }, Given: true},
+	{Name: "plugins", KeyField: "Name", New: func() Object { return &Plugin{} }},
 	{Name: "preferences", KeyField: "Name", New: func() Object { return &Pref{} }},
 	{Name: "profiles", KeyField: "Name", New: func() Object { return &Profile{} }},
 	{Name: "roles", KeyField: "Name", New: func() Object { return &Role{} }},
@@ -47,7 +58,8 @@ var byName = func() map[string]*KindInfo {
 	return m
 }()
 
-// KindOf finds a kind by its prefix.
+// KindOf finds a kind by its prefix. Those that plugin providers define are not among them: which
+// there are depends on the state of a server.
 func KindOf(name string) (*KindInfo, bool) {
 	k, ok := byName[name]
 	return k, ok

@@ -87,13 +87,13 @@ func Marshal(v any) ([]byte, error) {
 }
 
 // Unmarshal decodes the JSON of an object of a kind into its canonical form. Unknown members
-// are dropped and names match in any letter case.
+// are dropped and names match in any letter case. A kind that is not among Kinds is taken for one
+// that a plugin provider defines.
 func Unmarshal(kind string, raw []byte) (Object, error) {
-	k, ok := KindOf(kind)
-	if !ok {
-		return nil, fmt.Errorf("unknown kind %q", kind)
+	var o Object = &Custom{Type: kind}
+	if k, ok := KindOf(kind); ok {
+		o = k.New()
 	}
-	o := k.New()
 	if err := json.Unmarshal(raw, o); err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ const (
 func shapeOf(t reflect.Type) *shape {
 	s := &shape{byName: map[string]int{}}
 	for _, f := range reflect.VisibleFields(t) {
-		if f.Anonymous || !f.IsExported() {
+		if f.Anonymous || !f.IsExported() || len(f.Index) > 1 && t.Field(f.Index[0]).Tag.Get("json") == "-" {
 			continue
 		}
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -101,6 +101,7 @@ func (m *memberShape) absent(f reflect.Value) bool {
 type Part struct {
 	shape *shape
 	picks []pick // in the order of the members
+	free  bool   // of a Custom object, whose members have no order: all of it may differ
 }
 
 // pick is one member: all of it, or the keys of a map, sorted.
@@ -151,6 +152,9 @@ func (p *Part) at(member int) *pick {
 
 // Changed is the part in which two versions of an object differ, or may differ.
 func Changed(old, new Object) Part {
+	if _, ok := new.(*Custom); ok {
+		return Part{free: true}
+	}
 	k, _ := KindOf(new.Kind())
 	p := Part{shape: k.shape}
 	a, b := reflect.ValueOf(old).Elem(), reflect.ValueOf(new).Elem()
@@ -235,11 +239,11 @@ func differing[V any](a, b map[string]V, equal func(V, V) bool) []string {
 // Keyed: there is nothing in the part but single keys of maps, so that what Set leaves is in its
 // canonical form if the object was.
 func (p Part) Keyed() bool {
-	return !slices.ContainsFunc(p.picks, func(k pick) bool { return k.whole })
+	return !p.free && !slices.ContainsFunc(p.picks, func(k pick) bool { return k.whole })
 }
 
 // Empty: there is nothing in the part.
-func (p Part) Empty() bool { return len(p.picks) == 0 }
+func (p Part) Empty() bool { return len(p.picks) == 0 && !p.free }
 
 // Marshal is the object's canonical JSON with nothing in it but the part. Of a map, keys that the
 // object does not have are left out.
@@ -428,6 +432,9 @@ type Value struct {
 
 // Values are those of the part that are not the same in two versions of an object.
 func (p Part) Values(old, new Object) ([]Value, error) {
+	if p.free {
+		return new.(*Custom).values(old.(*Custom))
+	}
 	a, b := reflect.ValueOf(old).Elem(), reflect.ValueOf(new).Elem()
 	values := make([]Value, 0, len(p.picks))
 	for i := range p.picks {
@@ -470,6 +477,9 @@ func (p Part) Values(old, new Object) ([]Value, error) {
 // Splice is the canonical JSON of an object that differs from an earlier version, whose canonical
 // JSON is raw, in the part and nowhere else.
 func (p Part) Splice(raw []byte, o Object) ([]byte, error) {
+	if p.free {
+		return Marshal(o)
+	}
 	v := reflect.ValueOf(o).Elem()
 	b := make([]byte, 0, len(raw)+64)
 	kept, at := 0, 1 // raw up to kept is copied; a member begins at raw[at]
@@ -639,6 +649,9 @@ func Read(kind string, raw []byte) (Object, bool) {
 		if !k.shape.members[next].omit {
 			return nil, false
 		}
+	}
+	if d, ok := o.(interface{ derive() }); ok {
+		d.derive()
 	}
 	return o, err == nil
 }
@@ -826,6 +839,9 @@ func Copy[T Object](o T) T {
 // CopyButParams is Copy, quicker by the map of params, which the copy shares: to change one of
 // them, put another map in its place.
 func CopyButParams[T Object](o T) T {
+	if c, ok := any(o).(*Custom); ok {
+		return any(c.copyButParams()).(T)
+	}
 	v := reflect.ValueOf(o).Elem()
 	c := reflect.New(v.Type())
 	c.Elem().Set(v)
@@ -843,6 +859,9 @@ func CopyButParams[T Object](o T) T {
 			f := m.of(c.Elem())
 			f.Set(deep(f))
 		}
+	}
+	if d, ok := c.Interface().(interface{ derive() }); ok {
+		d.derive()
 	}
 	return c.Interface().(T)
 }

@@ -11,8 +11,16 @@ import (
 // object; nil stands for none. The answer is, byte for byte, what the store was given when the
 // last of them was made. That a patch does not apply means that it belongs to another version.
 func Advance(kind string, raw []byte, patches [][]byte) ([]byte, error) {
-	if _, known := models.KindOf(kind); !known { // of a later version of drp
-		return advanceRaw(raw, patches)
+	if _, known := models.KindOf(kind); !known { // of a plugin provider, or of a later version of drp
+		raw, err := advanceRaw(raw, patches)
+		if err != nil || raw == nil || !isCustom(kind, raw) {
+			return raw, err
+		}
+		o, err := models.Unmarshal(kind, raw)
+		if err != nil {
+			return nil, err
+		}
+		return models.Marshal(o)
 	}
 	var o models.Object
 	if raw != nil {

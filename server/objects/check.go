@@ -64,6 +64,9 @@ func (c *checker) record(r store.Record) error {
 		c.report(name, "is larger than 1 MiB")
 	}
 	k, ok := models.KindOf(r.Kind)
+	if !ok && isCustom(r.Kind, r.Raw) {
+		k, ok = models.CustomKind(r.Kind, []byte("{}")), true
+	}
 	if !ok {
 		c.report(name, "is of an unknown kind")
 		return nil

@@ -136,11 +136,11 @@ func gone(err error, kind, key string) error {
 // At is an object as it was at a revision, when the caller may see it. For one that is not there
 // any more, id must be its key.
 func (s *Service) At(ctx context.Context, kind, id string, rev uint64) (*Entry, error) {
-	k, known := models.KindOf(kind)
+	v, actor := s.View(), ActorOf(ctx)
+	k, known := v.KindOf(kind)
 	if !known {
 		return nil, models.MissingError(kind, id)
 	}
-	v, actor := s.View(), ActorOf(ctx)
 	if err := inTime(v, rev); err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func (s *Service) At(ctx context.Context, kind, id string, rev uint64) (*Entry, 
 			}
 		}
 	}
-	was := v.kinds[kind].base[key.ID]
+	was := v.base(kind, key.ID)
 	if raw != nil {
 		var err error
 		if was, err = entryOf(kind, raw, at); err != nil {
@@ -197,12 +197,12 @@ func keyOf(k *models.KindInfo, id string) string {
 // mayKnow tells whether the actor may see an object that is not there; of one that claims know by
 // another name than its key, such as a job, only the object itself says so.
 func (a Actor) mayKnow(kind, key string) bool {
-	k, ok := models.KindOf(kind)
-	if !ok {
-		return false
+	if k, ok := models.KindOf(kind); ok {
+		if _, other := k.New().(interface{ AuthKey() string }); other {
+			return true
+		}
 	}
-	_, other := k.New().(interface{ AuthKey() string })
-	return other || a.May(kind, "get", key) || a.May(kind, "list", "")
+	return a.May(kind, "get", key) || a.May(kind, "list", "")
 }
 
 // inTime refuses revisions that are yet to come.
@@ -245,11 +245,10 @@ func (s *Service) ViewAt(ctx context.Context, rev uint64) (*View, error) {
 	then := v.next()
 	then.Rev = rev
 	for k, raw := range past.raw {
-		t, known := then.kinds[k.Kind]
-		if !known {
+		if _, known := then.KindOf(k.Kind); !known {
 			continue
 		}
-		if !then.own[k.Kind] { // what others read is not even copied
+		if t, ok := then.kinds[k.Kind]; ok && !then.own[k.Kind] { // what others read is not even copied
 			then.kinds[k.Kind], then.own[k.Kind] = t.rebuild(), true
 		}
 		e, err := entryOf(k.Kind, raw, at[k])
@@ -427,7 +426,7 @@ func (s *Service) ofObject(ctx context.Context, q HistoryQuery) iter.Seq2[store.
 // ObjectHistory is the history of one object that the caller may see, named as in a URL; what is
 // not there any more, by its key.
 func (s *Service) ObjectHistory(ctx context.Context, kind, id string, q HistoryQuery) ([]models.HistoryEntry, uint64, error) {
-	k, known := models.KindOf(kind)
+	k, known := s.View().KindOf(kind)
 	if !known {
 		return nil, 0, models.MissingError(kind, id)
 	}
@@ -448,7 +447,7 @@ func (s *Service) ObjectHistory(ctx context.Context, kind, id string, q HistoryQ
 
 // told is a write as history shows it; false when the actor may not see the object.
 func told(v *View, a Actor, c *store.Change, w *store.Write) (models.HistoryEntry, bool, error) {
-	k, known := models.KindOf(w.Kind)
+	k, known := v.KindOf(w.Kind)
 	if !known || !a.seesPast(v, k, w) {
 		return models.HistoryEntry{}, false, nil
 	}

@@ -34,12 +34,13 @@ func dice(t *testing.T) *rand.Rand {
 // at each revision. Some change several objects at once.
 func play(t *testing.T, s *Service, ctx context.Context, r *rand.Rand, n int, without ...string) []map[store.Key]string {
 	t.Helper()
+	some := kinds(s)
 	states := make([]map[store.Key]string, s.View().Rev+1)
 	states[s.View().Rev] = everything(s.View())
 	for len(states) <= n {
 		_, err := s.Do(ctx, false, func(tx *Tx) error {
 			for range 1 + r.IntN(3) {
-				k := models.Kinds[r.IntN(len(models.Kinds))]
+				k := some[r.IntN(len(some))]
 				if slices.Contains(without, k.Name) {
 					continue
 				}
@@ -90,6 +91,13 @@ func disturb(t *testing.T, tx *Tx, kind string, r *rand.Rand) error {
 	if h, ok := o.(models.ParamHolder); ok {
 		values := []string{`1`, `"none"`, `{"a":[1,{"b":null}]}`, `null`, `[]`, `12345678901234567890.10`}
 		(*h.ParamMap())[fmt.Sprintf("my/p%d", r.IntN(3))] = json.RawMessage(values[r.IntN(len(values))])
+	}
+	if c, ok := o.(*models.Custom); ok {
+		values := []string{`1`, `1.0`, `{"b":1,"a":[]}`, `{"a":[],"b":1}`, `null`}
+		c.Fields[fmt.Sprint("F", r.IntN(3))] = json.RawMessage(values[r.IntN(len(values))])
+		if r.IntN(3) == 0 {
+			delete(c.Fields, "Tree")
+		}
 	}
 	return tx.Update(o)
 }

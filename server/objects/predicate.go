@@ -93,7 +93,7 @@ func (b bounds) String() string {
 
 // judgeOf compiles a predicate for a caller. What makes no sense is an error that says so.
 func (s *Service) judgeOf(p *models.Predicate, actor Actor) (judge, error) {
-	k, ok := models.KindOf(p.Kind)
+	k, ok := s.View().KindOf(p.Kind)
 	if !ok || k.Internal || p.Kind == "preferences" { // those have no routes either
 		return nil, models.Problem(models.NotFound, p.Kind, "", "no such kind of object")
 	}

@@ -105,7 +105,7 @@ func (s *Service) Follow(fn func(*Commit)) { s.follow = append(s.follow, fn) }
 func (s *Service) Start(ctx context.Context) error {
 	v := s.view.Load()
 	rev, err := s.engine.Load(ctx, func(r store.Record) error {
-		if _, ok := v.kinds[r.Kind]; !ok {
+		if _, ok := v.kinds[r.Kind]; !ok && !isCustom(r.Kind, r.Raw) {
 			return nil // of a kind a later server knows; kept, not shown
 		}
 		e, err := readEntry(r.Kind, r.Raw, r.Rev)

@@ -122,7 +122,7 @@ func (tx *Tx) Get(kind, key string) (*Entry, bool) {
 // shown is what a staged write leaves: behind a deleted object what comes with the server shows.
 func (tx *Tx) shown(w *write) *Entry {
 	if w.entry == nil {
-		return tx.state.kinds[w.key.Kind].base[w.key.ID]
+		return tx.state.base(w.key.Kind, w.key.ID)
 	}
 	return w.entry
 }
@@ -133,7 +133,7 @@ func (tx *Tx) Find(kind, id string) (*Entry, bool) {
 	}
 	tx.scan(kind)
 	for _, w := range tx.order {
-		if w.key.Kind == kind && w.entry != nil && w.old == nil && hasID(w.entry.Object, id) {
+		if w.key.Kind == kind && w.entry != nil && w.old == nil && hasID(infoOf(tx.state, w.entry.Object), w.entry.Object, id) {
 			return w.entry, true
 		}
 	}
@@ -269,7 +269,7 @@ func (tx *Tx) change(c *Change, old *Entry) error {
 	}
 	// Staged before the Rules run, so that what they derive sees it; staged again after.
 	w := tx.stage(c, old)
-	for _, r := range tx.service.rules[c.Object().Kind()] {
+	for _, r := range tx.service.rulesOf(c.Object().Kind()) {
 		if err := r(tx, c); err != nil {
 			return err
 		}
@@ -394,7 +394,7 @@ func (tx *Tx) holds(now *View) bool {
 		}
 	}
 	for _, kind := range tx.scans {
-		if now.kinds[kind].moved != tx.state.kinds[kind].moved {
+		if now.moved(kind) != tx.state.moved(kind) {
 			return false
 		}
 	}
@@ -433,7 +433,7 @@ func validate(o models.Object) error {
 // checkUnique refuses a second object with the same unique value, such as a machine's name.
 func (tx *Tx) checkUnique(c *Change) error {
 	o := c.New
-	k, _ := models.KindOf(o.Kind())
+	k := infoOf(tx.state, o)
 	for _, field := range k.Unique {
 		value := k.Indexes()[field].Text(o)
 		if c.Old != nil && k.Indexes()[field].Text(c.Old) == value {
@@ -447,8 +447,7 @@ func (tx *Tx) checkUnique(c *Change) error {
 	return nil
 }
 
-func hasID(o models.Object, id string) bool {
-	k, _ := models.KindOf(o.Kind())
+func hasID(k *models.KindInfo, o models.Object, id string) bool {
 	if o.Key() == id {
 		return true
 	}

@@ -71,7 +71,7 @@ func (s *Service) plan(ctx context.Context, ask models.Undo, to uint64) (*undo, 
 		if err := actor.seesAll(v, &c); err != nil {
 			return nil, err
 		}
-		reason, final := lasting(&c)
+		reason, final := lasting(v, &c)
 		switch {
 		case reason != "" && !final && ask.Rev == 0:
 			u.kept = append(u.kept, models.Kept{Rev: c.Rev, Reason: reason})
@@ -175,7 +175,7 @@ func Principal(name string) string {
 func (a Actor) seesAll(v *View, c *store.Change) error {
 	seen := 0
 	for i := range c.Writes {
-		if k, ok := models.KindOf(c.Writes[i].Kind); ok && a.seesPast(v, k, &c.Writes[i]) {
+		if k, ok := v.KindOf(c.Writes[i].Kind); ok && a.seesPast(v, k, &c.Writes[i]) {
 			seen++
 		}
 	}
@@ -197,7 +197,7 @@ var secrets = map[string][]string{"users": {"/PasswordHash", "/Secret"}, "machin
 
 // lasting says why a change must stay as it is, or "". What is not final only stays out of an undo
 // of many changes: the work that was done is not undone by forgetting it.
-func lasting(c *store.Change) (reason string, final bool) {
+func lasting(v *View, c *store.Change) (reason string, final bool) {
 	for i := range c.Writes {
 		w := &c.Writes[i]
 		pointers := touched(w)
@@ -205,6 +205,8 @@ func lasting(c *store.Change) (reason string, final bool) {
 		switch {
 		case w.Kind == "contents":
 			return "it has changed the content pack " + w.ID + "; upload the version that you want, or remove it", true
+		case w.Kind == "plugin_providers":
+			return "it concerns the plugin provider " + w.ID + "; upload the program that you want, or remove it", true
 		case w.Kind == "preferences" && (&models.Pref{Name: w.ID}).Secret():
 			return "the secret " + w.ID + " signs tokens, and those that have ended stay so", true
 		case !whole && slices.ContainsFunc(secrets[w.Kind], func(p string) bool { return slices.Contains(pointers, p) }):
@@ -212,7 +214,7 @@ func lasting(c *store.Change) (reason string, final bool) {
 		case w.Kind == "jobs" && slices.ContainsFunc(pointers, func(p string) bool { return p != "/Current" }):
 			return "it records what job " + w.ID + " has done, which stays so", false
 		}
-		if _, known := models.KindOf(w.Kind); !known {
+		if _, known := v.KindOf(w.Kind); !known {
 			return "it concerns " + w.Kind + "/" + w.ID + ", of which this server knows nothing", true
 		}
 	}

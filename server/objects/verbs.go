@@ -28,7 +28,7 @@ func (s *Service) List(ctx context.Context, kind string, q models.Query) ([]*Ent
 
 // ListIn is List in another state, such as an earlier one.
 func (s *Service) ListIn(ctx context.Context, v *View, kind string, q models.Query) ([]*Entry, int, error) {
-	k, ok := models.KindOf(kind)
+	k, ok := v.KindOf(kind)
 	if !ok {
 		return nil, 0, models.MissingError(kind, "")
 	}

@@ -116,6 +116,8 @@ type View struct {
 	Rev   uint64
 	kinds map[string]*table
 	own   map[string]bool // tables that no other view has; nil: none
+
+	custom map[string]*models.KindInfo // that plugin providers define; never changed in place
 }
 
 // table is the objects of one kind: those of the store laid over those that come with the
@@ -130,7 +132,7 @@ type table struct {
 func newView() *View {
 	v := &View{kinds: map[string]*table{}, own: map[string]bool{}}
 	for _, k := range models.Kinds {
-		t := &table{unique: map[string]*btree.Map[string, string]{}, base: map[string]*Entry{}}
+		t := newTable()
 		for _, u := range k.Unique {
 			t.unique[u] = &btree.Map[string, string]{}
 		}
@@ -141,14 +143,17 @@ func newView() *View {
 
 // next makes a view that can be moved forward; it costs the same however many objects there are.
 func (v *View) next() *View {
-	return &View{Rev: v.Rev, kinds: maps.Clone(v.kinds), own: map[string]bool{}}
+	return &View{Rev: v.Rev, kinds: maps.Clone(v.kinds), own: map[string]bool{}, custom: v.custom}
 }
 
 // table is that of a kind for the writer to change.
 func (v *View) table(kind string) *table {
-	t := v.kinds[kind]
+	t, ok := v.kinds[kind]
 	if v.own[kind] {
 		return t
+	}
+	if !ok { // the first of a kind that a plugin provider defines
+		t = newTable()
 	}
 	n := t.copy()
 	v.kinds[kind], v.own[kind] = n, true
@@ -167,7 +172,7 @@ func (t *table) copy() *table {
 // their trees are marked as shared when the next view is made from them, and readers must not be
 // looking on then.
 func (v *View) publish(before *View) *View {
-	p := &View{Rev: v.Rev, kinds: maps.Clone(before.kinds)}
+	p := &View{Rev: v.Rev, kinds: maps.Clone(before.kinds), custom: v.custom}
 	for kind := range v.own {
 		p.kinds[kind] = v.kinds[kind].copy()
 	}
@@ -177,6 +182,13 @@ func (v *View) publish(before *View) *View {
 // put lays an entry into the view; a nil entry removes the object, and what the server brings
 // under that key shows again.
 func (v *View) put(kind, key string, e *Entry) {
+	v.lay(kind, key, e)
+	if kind == "plugin_providers" {
+		v.custom = v.defined()
+	}
+}
+
+func (v *View) lay(kind, key string, e *Entry) {
 	t := v.table(kind)
 	t.moved++
 	if old, ok := t.byKey.Get(key); ok {
@@ -217,7 +229,7 @@ func (v *View) Get(kind, key string) (*Entry, bool) {
 }
 
 func (v *View) Find(kind, id string) (*Entry, bool) {
-	k, ok := models.KindOf(kind)
+	k, ok := v.KindOf(kind)
 	if !ok {
 		return nil, false
 	}
@@ -231,7 +243,11 @@ func (v *View) Find(kind, id string) (*Entry, bool) {
 	if field == "Key" || field == k.KeyField {
 		return v.Get(kind, canonicalKey(k, value))
 	}
-	if m, ok := v.kinds[kind].unique[field]; ok {
+	t, ok := v.kinds[kind]
+	if !ok {
+		return nil, false
+	}
+	if m, ok := t.unique[field]; ok {
 		if key, ok := m.Get(value); ok {
 			return v.Get(kind, key)
 		}
@@ -259,7 +275,10 @@ func (v *View) All(kind string) iter.Seq[*Entry] {
 
 // page is what a query selects that has no filters and asks for no other order.
 func (v *View) page(kind string, q models.Query) []*Entry {
-	t := v.kinds[kind]
+	t, ok := v.kinds[kind]
+	if !ok {
+		return []*Entry{}
+	}
 	n := t.byKey.Len()
 	from := min(q.Offset, n)
 	to := n

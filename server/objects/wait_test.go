@@ -440,7 +440,7 @@ func TestNoChangeIsMissedBetweenAskingAndWaiting(t *testing.T) {
 // were not there, and counts what a list would show.
 func TestWhatIsHiddenDoesNotExist(t *testing.T) {
 	s, admin := open(t, newMemory(), withParams)
-	for _, k := range models.Kinds {
+	for _, k := range kinds(s) {
 		if k.Internal || k.Name == "preferences" {
 			continue
 		}
