@@ -33,7 +33,7 @@ const (
 func (k *kind) waitHelp() string {
 	return fmt.Sprintf("Have the server say when something holds, and print its answer. Nothing is polled, and a restart of\n"+
 		"the server or a broken connection goes unnoticed until the time is over (default: one day).\n\n"+
-		"With an ID the flags are conditions on that %s, and all of them must hold; without any it must exist.\n"+
+		"With an ID the flags are conditions on that %s that must all hold; without any it must exist.\n"+
 		"  --field NAME=VALUE   a field, also one inside another (Meta.color) or at a JSON pointer (/Meta/color);\n"+
 		"  --param KEY=VALUE    a param, for kinds that have params. Instead of = there are != > and <. VALUE is JSON\n"+
 		"                       or YAML, or - for stdin. Without VALUE, and with !=, there must be a value that\n"+
@@ -41,10 +41,10 @@ func (k *kind) waitHelp() string {
 		"  --param-count, --field-count 'NAME>=N'   how many elements a list, or members an object, has; or = or <=.\n"+
 		"  --filter FILTER      a filter as list takes it, such as 'Name re ^w' (see list).\n"+
 		"  --since ETAG         it has changed since (see etag).\n"+
-		"Without an ID, --filter selects %s and --count says how many there must be: N or more, or =N, <=N;\n"+
-		"default is one. With --all, all that --of selects must match, and at least --count of them.\n\n"+
-		"--unless ends the wait when a filter matches too: that same %s, or one of those that --of selects, or\n"+
-		"with KIND/ID before it another object, as in --unless 'profiles/cluster my/failed=true'.\n\n"+
+		"Without an ID, --filter selects %s and --count says how many there must be:\n"+
+		"N or more, or =N, <=N; default is one. With --all, all that --of selects must match,\nand at least --count of them.\n\n"+
+		"--unless ends the wait when a filter matches too: that same %s, or one of those that\n"+
+		"--of selects, or with KIND/ID before it another object, as in --unless 'profiles/cluster my/failed=true'.\n\n"+
 		"A state that came and went may be missed: wait for what stays. The exit status is 0 when it holds, %d when\n"+
 		"the time is over, %d when it can no longer hold (the object is gone, or --unless), 1 for other failures.\n"+
 		"On a terminal, and with --progress, stderr shows what is missing.\n\n"+

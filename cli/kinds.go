@@ -37,17 +37,23 @@ func (a *app) kind(info *models.KindInfo) *kind {
 
 // more are the verbs that one kind has beyond the common ones.
 var more = map[string]func(*kind) []*cobra.Command{
-	"jobs":      (*kind).jobVerbs,
-	"machines":  (*kind).machineVerbs,
-	"stages":    (*kind).stageVerbs,
-	"templates": (*kind).templateVerbs,
-	"users":     (*kind).userVerbs,
+	"jobs":             (*kind).jobVerbs,
+	"machines":         (*kind).machineVerbs,
+	"plugin_providers": (*kind).providerVerbs,
+	"stages":           (*kind).stageVerbs,
+	"templates":        (*kind).templateVerbs,
+	"users":            (*kind).userVerbs,
 }
 
 func (k *kind) command() *cobra.Command {
 	c := k.group(k.name, "Work with "+k.name,
 		fmt.Sprintf("List, show, change and watch %s. Wherever an ID is asked for, the key of the %s or\nINDEX:VALUE of a unique index will do, such as %s.", k.name, k.single, k.sample()),
 		fmt.Sprintf("drp %s list\ndrp %s show %s", k.name, k.name, k.sample()))
+	if k.info.Given {
+		c.AddCommand(k.list(), k.count(), k.show(), k.exists(), k.indexes(), k.etag(), k.wait(), k.showMeta())
+		c.AddCommand(more[k.name](k)...)
+		return c
+	}
 	c.AddCommand(k.list(), k.count(), k.show(), k.exists(), k.create(), k.update(), k.patch(), k.destroy(),
 		k.indexes(), k.etag(), k.wait(), k.meta(), k.actions(), k.action(), k.runaction())
 	o := k.info.New()
@@ -66,7 +72,7 @@ func (k *kind) command() *cobra.Command {
 // samples are the IDs in examples.
 var samples = map[string]string{
 	"bootenvs": "local", "jobs": "Uuid:3e7031fe-3062-45f1-835c-92541bc9cbd3", "machines": "Name:web1.example.com",
-	"params": "ntp-servers", "profiles": "global", "roles": "superuser", "stages": "none", "tasks": "install-nginx",
+	"params": "ntp-servers", "plugin_providers": "callback", "plugins": "callback", "profiles": "global", "roles": "superuser", "stages": "none", "tasks": "install-nginx",
 	"templates": "motd.tmpl", "users": "rocketskates", "workflows": "provision",
 }
 

@@ -33,6 +33,12 @@ func TestEveryKindHasEveryCommonVerb(t *testing.T) {
 		if k.Internal || k.Name == "preferences" {
 			continue
 		}
+		if k.Given {
+			for _, v := range []string{"list", "count", "show", "exists", "indexes", "etag", "wait", "meta"} {
+				check(k.Name, v)
+			}
+			continue
+		}
 		for _, v := range []string{"list", "count", "show", "exists", "create", "update", "patch", "destroy", "indexes", "etag", "wait",
 			"meta", "meta get", "meta set", "meta add", "meta remove", "action", "runaction"} {
 			check(k.Name, v)

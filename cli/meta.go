@@ -12,18 +12,25 @@ import (
 
 // meta is the map of hints that every object carries.
 func (k *kind) meta() *cobra.Command {
-	c := k.verb(verb{
+	c := k.showMeta()
+	c.Short = "Show or change the meta map of a " + k.single
+	c.Long = "Show the hints that a " + k.single + " carries for people and UIs, such as icon and color, or change one of\nthem with the commands below. The values are strings."
+	c.Example = k.examples("drp " + k.name + " meta " + k.sample() + "\ndrp " + k.name + " meta set " + k.sample() + " key color to blue")
+	c.AddCommand(k.getMeta(), k.setMeta(), k.addMeta(), k.removeMeta())
+	return c
+}
+
+func (k *kind) showMeta() *cobra.Command {
+	return k.verb(verb{
 		use:     "meta [id]",
-		short:   "Show or change the meta map of a " + k.single,
-		long:    "Show the hints that a " + k.single + " carries for people and UIs, such as icon and color, or change one of\nthem with the commands below. The values are strings.",
-		example: "drp " + k.name + " meta " + k.sample() + "\ndrp " + k.name + " meta set " + k.sample() + " key color to blue",
+		short:   "Show the meta map of a " + k.single,
+		long:    "Show the hints that a " + k.single + " carries for people and UIs, such as icon and color.",
+		example: "drp " + k.name + " meta " + k.sample(),
 		args:    exactly(1),
 		run: func(ctx context.Context, args []string) error {
 			return k.prints(k.do(ctx, http.MethodGet, k.metaAt(args[0]), nil))
 		},
 	})
-	c.AddCommand(k.getMeta(), k.setMeta(), k.addMeta(), k.removeMeta())
-	return c
 }
 
 func (k *kind) metaAt(id string) string { return "meta/" + k.at(id) }

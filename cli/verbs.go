@@ -197,7 +197,7 @@ func (k *kind) show() *cobra.Command {
 	return k.verb(verb{
 		use:   "show [id]",
 		short: "Show a " + k.single,
-		long: fmt.Sprintf("Show one %s. With --wait, show it when it has changed; after that time %q is printed.\n"+
+		long: fmt.Sprintf("Show one %s.\nWith --wait, show it when it has changed; after that time %q is printed.\n"+
 			"With --at, show it as it was at a revision, a time, or some time ago.", k.single, noChange),
 		example: fmt.Sprintf("drp %s show %s\ndrp %s show %s --wait 5m\ndrp %s show %s --at 1h", k.name, k.sample(), k.name, k.sample(), k.name, k.sample()),
 		args:    exactly(1),
@@ -276,7 +276,7 @@ func (k *kind) indexes() *cobra.Command {
 	return k.verb(verb{
 		use:     "indexes",
 		short:   fmt.Sprintf("List what %s can be found by", k.name),
-		long:    fmt.Sprintf("List the indexes that filters and --sort can use for %s. Those that are unique also serve as IDs.", k.name),
+		long:    fmt.Sprintf("List the indexes that filters and --sort can use for %s.\nThose that are unique also serve as IDs.", k.name),
 		example: fmt.Sprintf("drp %s indexes", k.name),
 		args:    none,
 		run: func(ctx context.Context, _ []string) error {

@@ -105,7 +105,7 @@ func (a *API) history(r *request) (int, any, error) {
 	if err != nil || !some {
 		return http.StatusOK, []models.HistoryEntry{}, err
 	}
-	if _, known := models.KindOf(q.Kind); q.Kind != "" && !known {
+	if _, known := a.Objects.View().KindOf(q.Kind); q.Kind != "" && !known {
 		return 0, nil, models.Problem(models.BadRequest, "history", "", "there is no kind "+q.Kind)
 	}
 	if q.Key != "" && q.Kind == "" {

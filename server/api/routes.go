@@ -48,13 +48,18 @@ func (a *API) Router() *gin.Engine {
 		}
 		v3.GET(of, a.open(wide(a.list(k))))
 		v3.HEAD(of, a.open(wide(a.count(k))))
+		v3.GET(one, a.open(a.get(k)))
+		v3.HEAD(one, a.open(a.get(k)))
+		if k.Given {
+			v3.GET(one+"/history", a.open(a.historyOf(k)))
+			v3.GET("/meta"+one, a.open(a.getMeta(k)))
+			continue
+		}
 		if k.Name == "jobs" {
 			v3.POST(of, a.open(wide(a.nextJob)))
 		} else {
 			v3.POST(of, a.open(once(a.create(k))))
 		}
-		v3.GET(one, a.open(a.get(k)))
-		v3.HEAD(one, a.open(a.get(k)))
 		v3.PUT(one, a.open(once(a.put(k))))
 		v3.PATCH(one, a.open(once(a.patch(k))))
 		v3.DELETE(one, a.open(once(a.remove(k))))
@@ -87,6 +92,8 @@ func (a *API) Router() *gin.Engine {
 			v3.GET(one+"/pubkey", a.open(a.pubkey(k)))
 		}
 	}
+
+	a.customRoutes(v3)
 
 	v3.GET("/machines/:id/token", a.open(a.machineToken))
 	v3.GET("/users/:id/token", a.open(a.userToken))
@@ -126,4 +133,33 @@ func (a *API) Router() *gin.Engine {
 	g.GET("/debug/pprof/*key", a.open(wide(a.profile)))
 	a.gauges(g.Routes(), gauges)
 	return g
+}
+
+// customRoutes are those of the kinds that plugin providers define. Which there are is looked up
+// with each request, since providers come and go.
+func (a *API) customRoutes(v3 *gin.RouterGroup) {
+	const of, one = "/:kind", "/:kind/:id"
+	v3.GET(of, a.open(wide(a.custom(a.list))))
+	v3.HEAD(of, a.open(wide(a.custom(a.count))))
+	v3.POST(of, a.open(once(a.custom(a.create))))
+	v3.GET(one, a.open(a.custom(a.get)))
+	v3.HEAD(one, a.open(a.custom(a.get)))
+	v3.PUT(one, a.open(once(a.custom(a.put))))
+	v3.PATCH(one, a.open(once(a.custom(a.patch))))
+	v3.DELETE(one, a.open(once(a.custom(a.remove))))
+	v3.GET("/meta"+one, a.open(a.custom(a.getMeta)))
+	v3.PATCH("/meta"+one, a.open(once(a.custom(a.patchMeta))))
+	v3.GET(one+"/history", a.open(a.custom(a.historyOf)))
+	v3.GET(one+"/actions", a.open(wide(a.custom(a.actions))))
+	v3.GET(one+"/actions/:action", a.open(wide(a.custom(a.action))))
+	v3.POST(one+"/actions/:action", a.open(wide(a.custom(a.runAction))))
+	v3.GET(one+"/params", a.open(a.custom(a.getParams)))
+	v3.POST(one+"/params", a.open(once(a.custom(a.setParams))))
+	v3.PUT(one+"/params", a.open(once(a.custom(a.setParams))))
+	v3.PATCH(one+"/params", a.open(once(a.custom(a.patchParams))))
+	v3.GET(one+"/params/*key", a.open(a.custom(a.getParam)))
+	v3.POST(one+"/params/*key", a.open(once(a.custom(a.setParam))))
+	v3.PUT(one+"/params/*key", a.open(once(a.custom(a.setParam))))
+	v3.DELETE(one+"/params/*key", a.open(once(a.custom(a.removeParam))))
+	v3.GET(one+"/pubkey", a.open(a.custom(a.pubkey)))
 }

@@ -15,7 +15,7 @@ func (a *API) info(r *request) (int, any, error) { return http.StatusOK, a.Info(
 // objectTypes lists the kinds that can be asked for.
 func (a *API) objectTypes(r *request) (int, any, error) {
 	names := []string{}
-	for _, k := range models.Kinds {
+	for _, k := range a.Objects.View().Kinds() {
 		if !k.Internal {
 			names = append(names, k.Name)
 		}
@@ -26,7 +26,7 @@ func (a *API) objectTypes(r *request) (int, any, error) {
 
 func (a *API) indexes(r *request) (int, any, error) {
 	all := map[string]map[string]models.Index{}
-	for _, k := range models.Kinds {
+	for _, k := range a.Objects.View().Kinds() {
 		if !k.Internal {
 			all[k.Name] = k.Indexes()
 		}
@@ -47,14 +47,14 @@ func baseIndexes() map[string]models.Index {
 }
 
 func (a *API) indexesOf(r *request) (int, any, error) {
-	if k, ok := models.KindOf(r.Param("type")); ok {
+	if k, ok := a.Objects.View().KindOf(r.Param("type")); ok {
 		return http.StatusOK, k.Indexes(), nil
 	}
 	return http.StatusOK, baseIndexes(), nil
 }
 
 func (a *API) index(r *request) (int, any, error) {
-	if k, ok := models.KindOf(r.Param("type")); ok {
+	if k, ok := a.Objects.View().KindOf(r.Param("type")); ok {
 		return http.StatusOK, k.Indexes()[r.key()], nil
 	}
 	return http.StatusOK, baseIndexes()[r.key()], nil

@@ -98,7 +98,7 @@ func TestRequestsBatchesAndRenderingsLeaveSpans(t *testing.T) {
 	admin.must("POST", "/profiles/cluster/params/my/leader", `"`+private+`"`, nil)
 	admin.must("PUT", "/users/ann/password", `{"Password":"`+private+`"}`, nil)
 	admin.must("GET", "/jobs/"+ids["jobs"]+"/actions?os=linux&token="+admin.token, nil, nil)
-	admin.do("GET", "/nowhere", nil)
+	admin.do("GET", "/nowhere/at/all/here", nil)
 	for _, path := range quiet {
 		admin.do("GET", strings.TrimPrefix(path, "/api/v3"), nil)
 	}

@@ -19,6 +19,7 @@ func Register(s *objects.Service) {
 			s.AddRule(k.Name, c.values)
 		}
 	}
+	s.AddRule(objects.CustomKinds, c.values)
 	s.AddRule("params", c.param)
 	s.EffectiveParam = EffectiveRaw
 }
