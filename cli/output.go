@@ -99,7 +99,14 @@ var columns = map[string][]string{
 	"templates": {"ID", "Available", "Description"},
 	"users":     {"Name", "Roles", "Description"},
 	"workflows": {"Name", "Available", "Stages", "Description"},
-	"contents":  {"meta.Name", "meta.Version", "meta.Type", "Counts", "Warnings"},
+
+	"catalog_items": {"Id", "Name", "Version", "ContentType", "Tip", "Source"},
+	"contexts":      {"Name", "Available", "Engine", "Image", "Description"},
+	"endpoints":     {"Id", "Available", "ConnectionStatus", "DRPVersion", "VersionSets", "Description"},
+	"pools":         {"Id", "Available", "ParentPool", "Description"},
+	"version_sets":  {"Id", "Available", "Apply", "DRPVersion", "Description"},
+
+	"contents": {"meta.Name", "meta.Version", "meta.Type", "Counts", "Warnings"},
 }
 
 // rows lays a value out as a table: a line per object, or a line per member of a plain map.

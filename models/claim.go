@@ -117,7 +117,7 @@ var extraActions = map[string][]string{
 
 // otherScopes are the prefixes that claims may name beside the kinds of this server: what the
 // roles of existing content packs speak of.
-var otherScopes = []string{"catalog_items", "contexts", "endpoints", "interfaces", "leases", "pools", "reservations", "subnets", "tenants", "version_sets"}
+var otherScopes = []string{"interfaces", "leases", "reservations", "subnets", "tenants"}
 
 // Scopes is every scope with its actions, as published by /info.
 func Scopes() map[string][]string {

@@ -32,12 +32,16 @@ type KindInfo struct {
 // Kinds is every kind, in alphabetical order. To add one, write its file and a line here.
 var Kinds = []*KindInfo{
 	{Name: "bootenvs", KeyField: "Name", New: func() Object { return &BootEnv{} }, Inner: map[string][]string{"OsName": {"OS", "Name"}}},
+	{Name: "catalog_items", KeyField: "Id", New: func() Object { return &CatalogItem{} }},
 	{Name: "contents", KeyField: "Name", New: func() Object { return &Pack{} }, Internal: true},
+	{Name: "contexts", KeyField: "Name", New: func() Object { return &Context{} }},
+	{Name: "endpoints", KeyField: "Id", New: func() Object { return &Endpoint{} }},
 	{Name: "jobs", KeyField: "Uuid", New: func() Object { return &Job{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "Machine": IndexUUID, "Previous": IndexUUID}},
 	{Name: "machines", KeyField: "Uuid", New: func() Object { return &Machine{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "CurrentJob": IndexUUID, "Address": IndexIP}, Unique: []string{"Name"}},
 	{Name: "params", KeyField: "Name", New: func() Object { return &Param{} }},
 	{Name: "plugin_providers", KeyField: "Name", New: func() Object { return &PluginProvider{} }, Given: true},
 	{Name: "plugins", KeyField: "Name", New: func() Object { return &Plugin{} }},
+	{Name: "pools", KeyField: "Id", New: func() Object { return &Pool{} }},
 	{Name: "preferences", KeyField: "Name", New: func() Object { return &Pref{} }},
 	{Name: "profiles", KeyField: "Name", New: func() Object { return &Profile{} }},
 	{Name: "roles", KeyField: "Name", New: func() Object { return &Role{} }},
@@ -45,6 +49,7 @@ var Kinds = []*KindInfo{
 	{Name: "tasks", KeyField: "Name", New: func() Object { return &Task{} }},
 	{Name: "templates", KeyField: "ID", New: func() Object { return &Template{} }},
 	{Name: "users", KeyField: "Name", New: func() Object { return &User{} }},
+	{Name: "version_sets", KeyField: "Id", New: func() Object { return &VersionSet{} }},
 	{Name: "workflows", KeyField: "Name", New: func() Object { return &Workflow{} }},
 }
 

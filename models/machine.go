@@ -95,10 +95,10 @@ func (m *Machine) Normalize() {
 		m.Arch = "amd64"
 	}
 	if m.Pool == "" {
-		m.Pool = "default"
+		m.Pool = DefaultPool
 	}
 	if m.PoolStatus == "" {
-		m.PoolStatus = "Free"
+		m.PoolStatus = PoolFree
 	}
 }
 
@@ -136,6 +136,7 @@ func (m *Machine) Validate() []string {
 	p.optional("Stage", m.Stage)
 	p.optional("BootEnv", m.BootEnv)
 	p.optional("Workflow", m.Workflow)
+	p.name(nameGeneral, "Pool", m.Pool)
 	p.names(nameGeneral, "Profile", m.Profiles)
 	p.unique("profile", m.Profiles)
 	p.params(m.Params)

@@ -27,11 +27,17 @@ var fields = map[string]string{
 	"roles":       "Claims Description Documentation Name",
 	"preferences": "Name Val",
 	"plugins":     "Description Documentation Name Params Partial PluginErrors Provider",
+
+	"contexts":     "Description Documentation Engine Image Name",
+	"pools":        "Id",
+	"endpoints":    "Id",
+	"version_sets": "Apply Components DRPUXVersion DRPVersion Description Documentation Files Global Id Plugins Prefs",
 }
 
 // uncommon are the kinds that do without what others have in common.
 var uncommon = map[string]string{
 	"plugin_providers": "AutoStart AvailableActions Content Documentation HasPublish Meta Name OptionalParams PluginVersion RequiredParams StoreObjects Version",
+	"catalog_items":    "ActualVersion Available ContentType Endpoint Errors HotFix Id Meta NOJQSource Name ReadOnly Shasum256 Source Tip Type Validated Version",
 }
 
 func TestEveryKindHasExactlyItsFields(t *testing.T) {

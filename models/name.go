@@ -18,10 +18,11 @@ type nameRule struct {
 }
 
 var (
-	nameGeneral = nameRule{extra: "- _."}
-	nameMachine = nameRule{digitFirst: true, extra: "- _."}
-	nameUser    = nameRule{extra: "- _.@"}
-	nameParam   = nameRule{extra: "- _./", slash: true}
+	nameGeneral  = nameRule{extra: "- _."}
+	nameMachine  = nameRule{digitFirst: true, extra: "- _."}
+	nameEndpoint = nameRule{digitFirst: true, extra: "- _.:"}
+	nameUser     = nameRule{extra: "- _.@"}
+	nameParam    = nameRule{extra: "- _./", slash: true}
 )
 
 func (r nameRule) match(s string) bool {

@@ -163,7 +163,7 @@ func Changed(old, new Object) Part {
 		was, is := m.of(a), m.of(b)
 		switch same, keys := m.compare(was, is); {
 		case same:
-		case keys == nil:
+		case keys == nil, m.absent(was) != m.absent(is): // it comes or goes as a whole
 			p.picks = append(p.picks, pick{member: i, whole: true})
 		default:
 			p.picks = append(p.picks, pick{member: i, keys: keys})
@@ -394,6 +394,9 @@ func (k *pick) set(m *memberShape, f reflect.Value, raw []byte) error {
 		}
 		return json.Unmarshal(raw, f.Addr().Interface())
 	}
+	if raw == nil { // left out, since it is empty
+		raw = []byte("{}")
+	}
 	if m.sort == texts {
 		return setKeys(f.Addr().Interface().(*map[string]string), k.keys, raw)
 	}
@@ -623,7 +626,8 @@ func With(raw []byte, values map[string]json.RawMessage) ([]byte, error) {
 }
 
 // Read decodes what Marshal wrote, much quicker than Unmarshal; the object shares memory with
-// raw, which must not change any more. It is false when raw is not of that form, for example
+// raw, which must not change any more; Normalize it for what is left out while it is empty. It is
+// false when raw is not of that form, for example
 // since a later version of drp has added a member.
 func Read(kind string, raw []byte) (Object, bool) {
 	k, ok := KindOf(kind)

@@ -182,7 +182,7 @@ func (a *App) info(local net.Addr) models.Info {
 		ApiPort: a.ports.api, FilePort: a.ports.static, SecureFilePort: a.ports.secure,
 		ProvisionerEnabled: a.ports.static != 0, SecureProvisioner: a.ports.secure != 0,
 		Address: address, ServerHostname: hostname,
-		Stats:    []models.Stat{{Name: "machines.count", Count: v.Len("machines")}, {Name: "subnets.count"}, {Name: "contexts.count"}},
+		Stats:    []models.Stat{{Name: "machines.count", Count: v.Len("machines")}, {Name: "subnets.count"}, {Name: "contexts.count", Count: v.Len("contexts")}},
 		Features: Features, Scopes: scopes(), License: models.License{Licenses: []struct{}{}}, Errors: []string{},
 		HaIsActive: true, HaStatus: "Up", HaActiveId: id, HaPassiveState: []struct{}{},
 		ClusterState: models.ClusterState{Roots: []struct{}{}, Nodes: []struct{}{}},

@@ -52,13 +52,14 @@ func kinds(s *Service) []*models.KindInfo {
 func sample(t *testing.T, kind, name string) models.Object {
 	t.Helper()
 	bodies := map[string]string{
-		"machines": `{"Name":"%s","Uuid":""}`, "jobs": `{"State":"created","Machine":"x%s"}`, "templates": `{"ID":"%s"}`,
+		"machines": `{"Name":"%s","Uuid":""}`, "jobs": `{"State":"created","Machine":"x%s"}`,
 		"plugins": `{"Name":"%s","Provider":"herd"}`,
 		"cows":    `{"Id":"%s","Tree":{"b":[1.0,{"c":null}],"a":"<>"},"A":null}`, "typed-cows": `{"Id":"%s","Spotted":true}`,
 	}
 	body, ok := bodies[kind]
 	if !ok {
-		body = `{"Name":"%s"}`
+		k, _ := models.KindOf(kind)
+		body = `{"` + k.KeyField + `":"%s"}`
 	}
 	o, err := models.Unmarshal(kind, fmt.Appendf(nil, body, name))
 	if err != nil {

@@ -153,7 +153,8 @@ func patchedPart(e *Entry, p patch.Patch) (o models.Object, done bool, err error
 	}
 	if doc, err = p.Apply(doc); err != nil {
 		var failed *patch.FailedError
-		return nil, errors.As(err, &failed), patchError(e.Object, p, err)
+		// What is missing is told with a look at what is there, of which a part is not all.
+		return nil, errors.As(err, &failed) && !strings.HasPrefix(failed.Reason, "Selector "), patchError(e.Object, p, err)
 	}
 	o = models.CopyButParams(e.Object)
 	if part.Set(o, doc) != nil {

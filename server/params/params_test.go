@@ -167,7 +167,7 @@ func TestEveryHolderIsChecked(t *testing.T) {
 		}
 		t.Run(k.Name, func(t *testing.T) {
 			id := "11111111-1111-4111-8111-111111111111"
-			body := fmt.Sprintf(`{"Name":"one","Provider":"pp","Uuid":%q,"Params":{"free":[1]}}`, id)
+			body := fmt.Sprintf(`{"Name":"one","Id":"one","Provider":"pp","Uuid":%q,"Params":{"free":[1]}}`, id)
 			if err := json.Unmarshal([]byte(body), o); err != nil {
 				t.Fatal(err)
 			}
