@@ -126,7 +126,7 @@ func New(name string, s IO, d Deps) *cobra.Command {
 	for _, k := range a.kinds() {
 		root.AddCommand(k.command())
 	}
-	root.AddCommand(a.prefs(), a.contents(), a.events(), a.info(), a.objects(), a.history(), a.undo(), a.version(), a.agent(), a.completion())
+	root.AddCommand(a.prefs(), a.contents(), a.events(), a.info(), a.objects(), a.history(), a.undo(), a.logs(), a.version(), a.agent(), a.completion())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }

@@ -15,7 +15,7 @@ import (
 
 // jobVerbs are the verbs of jobs alone.
 func (k *kind) jobVerbs() []*cobra.Command {
-	return []*cobra.Command{k.jobLog(), k.jobActions()}
+	return []*cobra.Command{k.jobLog(), k.jobActions(), k.purgeJobs()}
 }
 
 // createJob does not create what it is given: the server decides on the next job of a machine.

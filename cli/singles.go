@@ -135,6 +135,11 @@ func (a *app) watch(ctx context.Context, filters []string) error {
 	if len(filters) == 0 {
 		filters = []string{"*.*.*"}
 	}
+	return a.follow(ctx, filters, func(e models.Event) error { return a.print(e) })
+}
+
+// follow hands on each event that one of the filters selects, until ctx ends.
+func (a *app) follow(ctx context.Context, filters []string, each func(models.Event) error) error {
 	stream, err := a.client.Watch(ctx, filters...)
 	if err != nil {
 		return err
@@ -151,7 +156,7 @@ func (a *app) watch(ctx context.Context, filters []string) error {
 			fmt.Fprintln(a.Err, "connected again")
 			continue
 		}
-		if err := a.print(e); err != nil {
+		if err := each(e); err != nil {
 			return err
 		}
 	}

@@ -112,6 +112,7 @@ var extraActions = map[string][]string{
 	"info":        {"get"},
 	"objects":     {"list"},
 	"metrics":     {"get"},
+	"logs":        {"get"},
 	"system":      {"upgrade", "replicate", "active", "passive", "debug"},
 }
 

@@ -21,6 +21,7 @@ import (
 	"drp/server/content"
 	"drp/server/events"
 	"drp/server/joblog"
+	"drp/server/logs"
 	"drp/server/objects"
 	"drp/server/prefs"
 	"drp/server/render"
@@ -43,6 +44,8 @@ type API struct {
 	Info    func(local net.Addr) models.Info
 	Now     func() time.Time
 	Log     *slog.Logger
+	Lines   func() []models.LogLine // the newest of Log
+	Purge   func() models.Purge     // which jobs go by themselves
 
 	Meter       Meter
 	Metrics     http.Handler // what Meter and others have counted
@@ -282,6 +285,15 @@ func (a *API) fail(c *gin.Context, err error) {
 	c.Data(out.Code, "application/json", body)
 }
 
+// wanted is the level of the line about a request: debug, unless somebody who is let in wants to
+// find it in the log (X-Log-Request, api.md 1.2).
+func wanted(c *gin.Context) slog.Level {
+	if level, ok := logs.Level(c.GetHeader("X-Log-Request")); ok && c.GetString(principalKey) != "" {
+		return max(level, slog.LevelInfo)
+	}
+	return slog.LevelDebug
+}
+
 // logged writes one line a request: what, who, how it ended. The query is left out, since it
 // may hold a token.
 func (a *API) logged(c *gin.Context) {
@@ -291,8 +303,11 @@ func (a *API) logged(c *gin.Context) {
 			a.fail(c, models.Problem(models.Internal, "", c.Request.URL.Path, "internal error; the server's log has more"))
 			a.Log.Error("panic in a request", "method", c.Request.Method, "path", c.Request.URL.Path, "panic", p, "stack", stack())
 		}
-		a.Log.Debug("request", "method", c.Request.Method, "path", c.Request.URL.Path, "status", c.Writer.Status(),
-			"bytes", c.Writer.Size(), "who", c.GetString(principalKey), "from", c.Request.RemoteAddr, "took", a.Now().Sub(start))
+		a.Log.Log(c.Request.Context(), wanted(c), "request", "method", c.Request.Method, "path", c.Request.URL.Path, "status", c.Writer.Status(),
+			"bytes", c.Writer.Size(), logs.PrincipalKey, c.GetString(principalKey), "from", c.Request.RemoteAddr, "took", a.Now().Sub(start))
+		if token := c.GetHeader("X-Log-Token"); token != "" && c.GetString(principalKey) != "" {
+			a.Log.Error("log token", "token", token[:min(len(token), 200)], logs.PrincipalKey, c.GetString(principalKey))
+		}
 	}()
 	c.Next()
 }

@@ -62,7 +62,8 @@ var timed = map[string]http.HandlerFunc{"profile": pprof.Profile, "trace": pprof
 // longest is how many seconds a profile may take.
 const longest = 600
 
-// profile shows what the process is made of and busy with: /debug/pprof/NAME for every profile
+// profile shows what the process is made of and busy with: /debug/pprof/NAME, which is also
+// /api/v3/debug/NAME, for every profile
 // of the runtime, profile?seconds=N for the processor's, trace?seconds=N for an execution trace.
 // The command line is left out, since a password may stand there.
 func (a *API) profile(r *request) (int, any, error) {

@@ -30,9 +30,7 @@ func (a *API) Router() *gin.Engine {
 	g.HandleMethodNotAllowed = false
 	gauges := map[routeKey]gauge{}
 	g.Use(a.measured(gauges), a.logged, a.sized)
-	g.NoRoute(func(c *gin.Context) {
-		a.fail(c, a.Guard.refuse(c.Request, models.Problem(models.NotFound, "", c.Request.URL.Path, "No route")))
-	})
+	g.NoRoute(a.elsewhere(g))
 	v3 := g.Group("/api/v3")
 
 	for _, k := range models.Kinds {
@@ -99,6 +97,7 @@ func (a *API) Router() *gin.Engine {
 	v3.GET("/users/:id/token", a.open(a.userToken))
 	v3.PUT("/users/:id/password", a.open(a.setPassword))
 
+	v3.DELETE("/jobs", a.open(wide(a.purgeJobs)))
 	v3.GET("/jobs/:id/actions", a.open(wide(a.jobActions)))
 	v3.GET("/jobs/:id/log", a.open(wide(a.jobLog)))
 	v3.HEAD("/jobs/:id/log", a.open(wide(a.jobLog)))
@@ -124,6 +123,19 @@ func (a *API) Router() *gin.Engine {
 	v3.POST("/events", a.limited(eventLimit, a.postEvent))
 	v3.POST("/wait", a.open(a.wait))
 	v3.GET("/ws", a.socket)
+	v3.GET("/ws/:endpoint", a.socket)
+
+	v3.GET("/logs", a.open(wide(a.lines)))
+	v3.POST("/system/upgrade", a.open(wide(a.alone("upgrade", noUpgrade))))
+	v3.POST("/system/active", a.open(wide(a.activate)))
+	v3.POST("/system/passive", a.open(wide(a.alone("passive", standsAlone))))
+	v3.GET("/system/consensus/:key", a.open(wide(a.consensus)))
+	v3.POST("/system/consensus/enroll", a.open(wide(a.alone("replicate", standsAlone))))
+	v3.POST("/system/consensus/failOverSafe", a.open(wide(a.alone("replicate", standsAlone))))
+	v3.DELETE("/system/consensus/node/:key", a.open(wide(a.alone("replicate", standsAlone))))
+	v3.GET("/drp_debug/index", a.open(wide(a.tables)))
+	v3.GET("/drp_debug/index/:type", a.open(wide(a.tables)))
+	v3.GET("/debug/*key", a.open(wide(a.profile)))
 
 	g.GET("/healthz", a.public(a.healthz))
 	g.HEAD("/healthz", a.public(a.healthz))

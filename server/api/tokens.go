@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"drp/models"
 	"drp/server/auth"
 	"drp/server/events"
+	"drp/server/logs"
 	"drp/server/objects"
 
 	"github.com/gin-gonic/gin"
@@ -35,6 +37,10 @@ func (a *API) userToken(r *request) (int, any, error) {
 		ask.Roles = strings.Split(roles, ",")
 	}
 	token, err := a.Auth.UserToken(r.who, r.id(), ask)
+	if _, _, password := r.Request.BasicAuth(); password && err == nil {
+		host, _, _ := net.SplitHostPort(r.Request.RemoteAddr)
+		a.Log.Log(r.ctx, logs.Audit, "Authenticated user "+r.id()+" from "+host, logs.ServiceKey, "frontend", logs.PrincipalKey, r.actor.Name)
+	}
 	return a.tokenAnswer(r, token, err)
 }
 
@@ -130,6 +136,10 @@ func (a *API) socket(c *gin.Context) {
 	who, err := a.identify(c)
 	if err != nil {
 		a.fail(c, err)
+		return
+	}
+	if endpoint := c.Param("endpoint"); endpoint != "" && !a.self(endpoint) {
+		a.fail(c, notForwarded(endpoint))
 		return
 	}
 	if strings.HasPrefix(who.Name, "profile:") {

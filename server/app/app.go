@@ -80,7 +80,8 @@ func openSQLite(ctx context.Context, path string) (store.Engine, error) {
 // open is New on an engine of the caller's choice.
 func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, path string) (store.Engine, error)) (_ *App, err error) {
 	a := &App{cfg: cfg, after: time.After, ready: readiness{now: time.Now}}
-	a.log, a.level = logger(cfg)
+	lines, level := logger(cfg)
+	a.log, a.level = slog.New(lines), level
 	defer func() {
 		if err != nil {
 			a.Close()
@@ -113,6 +114,8 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	packs := content.New(a.objects, Features, Version)
 	a.hub = events.New(a.replay)
 	a.objects.Follow(a.publish)
+	a.objects.Follow(a.follow)
+	lines.Publish(a.tell)
 	if err := a.observe(ctx, engine); err != nil {
 		return nil, err
 	}
@@ -120,6 +123,9 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 		return nil, err
 	}
 	a.hub.Start(a.objects.View().Rev)
+	if p, ok := objects.Get[*models.Pref](a.objects.View(), prefs.LogLevel); ok {
+		a.setLevel(p.Val)
+	}
 	a.auth = auth.New(source{a.objects}, time.Now)
 	if err := a.firstStart(ctx); err != nil {
 		return nil, err
@@ -137,6 +143,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 		Objects: a.objects, Auth: a.auth, Prefs: preferences, Jobs: a.jobs, Logs: logs, Render: renderer,
 		Content: packs, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info, Now: time.Now, Log: a.log,
 		Meter: a.metrics.Route, Metrics: a.metrics.Handler(), MetricsOpen: cfg.MetricsOpen, Ready: a.ready.reasons,
+		Lines: lines.Lines, Purge: a.purge,
 	}
 	return a, nil
 }
@@ -148,6 +155,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.stop = stop
 	a.working.Go(func() { a.jobs.Run(work) })
 	a.working.Go(func() { a.objects.Retain(work, retainEvery, a.keep) })
+	a.working.Go(func() { a.jobs.RunPurge(work, retainEvery, a.purge) })
 	failed := make(chan error, len(a.servers))
 	a.servers[0].Handler = a.handler()
 	for i, s := range a.servers {

@@ -79,7 +79,7 @@ func (c client) do(method, path string, body any, header ...string) answer {
 }
 
 // outside is what does not lie below /api/v3.
-var outside = []string{"/healthz", "/readyz", "/metrics", "/debug/"}
+var outside = []string{"/healthz", "/readyz", "/metrics", "/debug/pprof/"}
 
 // everybodys are the routes that need no token.
 var everybodys = []string{"/healthz", "/readyz"}

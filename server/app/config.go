@@ -33,12 +33,14 @@ type Config struct {
 	TLSCert, TLSKey  string // PEM files; "": made at the first start and kept in BaseRoot
 	ID               string // name of this server; "": from the network card
 	Password         string // of the first user, at the first start; "": the default one
-	LogLevel         string
-	LogFormat        string // text or json
-	MetricsOpen      bool   // /metrics without a token
-	OTLPEndpoint     string // collector of traces; "": the one OTEL_* variables name, or none
-	DrainDelay       time.Duration
-	File             string // configuration file
+	// The preferences of these names, set at each start; "": as they are.
+	BaseTokenSecret, SystemGrantorSecret string
+	LogLevel                             string
+	LogFormat                            string // text or json
+	MetricsOpen                          bool   // /metrics without a token
+	OTLPEndpoint                         string // collector of traces; "": the one OTEL_* variables name, or none
+	DrainDelay                           time.Duration
+	File                                 string // configuration file
 
 	Limits      api.Limits
 	Connections int           // open at a time; 0: what the limit of open files allows
@@ -70,6 +72,8 @@ func Flags() []group {
 	sec.String("tls-cert", "", "certificate in PEM form (default: made at the first start); SIGHUP reads it again")
 	sec.String("tls-key", "", "key of the certificate in PEM form")
 	sec.String("password", "", "password of the user rocketskates, used at the first start only; better given as RS_PASSWORD")
+	sec.String("base-token-secret", "", "secret that signs all tokens, 32 bytes, set at each start (default: as it is, random at first);\nanother one ends all tokens; better given as RS_BASE_TOKEN_SECRET")
+	sec.String("system-grantor-secret", "", "the same for tokens that the server hands out itself, any length; better given as RS_SYSTEM_GRANTOR_SECRET")
 
 	limits := pflag.NewFlagSet("Limits", pflag.ContinueOnError)
 	limits.Float64("limit-machine-rate", 2000, "requests a second of one machine, or of a profile's token at one address; 0: any number")
@@ -155,7 +159,8 @@ func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 		BaseRoot: k.String("base-root"), APIPort: k.Int("api-port"), StaticPort: k.Int("static-port"),
 		StaticSecurePort: k.Int("static-secure-port"), SecurePortChosen: chosen, Listen: k.String("listen"),
 		StaticIP: k.String("static-ip"), TLSCert: k.String("tls-cert"), TLSKey: k.String("tls-key"),
-		ID: k.String("drp-id"), Password: k.String("password"), LogLevel: k.String("log-level"),
+		ID: k.String("drp-id"), Password: k.String("password"),
+		BaseTokenSecret: k.String("base-token-secret"), SystemGrantorSecret: k.String("system-grantor-secret"), LogLevel: k.String("log-level"),
 		LogFormat: k.String("log-format"), File: path,
 		MetricsOpen: k.Bool("metrics-open"), OTLPEndpoint: k.String("otlp-endpoint"), DrainDelay: k.Duration("drain-delay"),
 		Limits: api.Limits{
@@ -200,6 +205,9 @@ func (c *Config) check(k *koanf.Koanf) error {
 	}
 	if u, err := url.Parse(c.OTLPEndpoint); c.OTLPEndpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return fmt.Errorf("--otlp-endpoint must be a URL such as http://127.0.0.1:4318, not %q", c.OTLPEndpoint)
+	}
+	if n := len(c.BaseTokenSecret); n != 0 && n != 32 {
+		return fmt.Errorf("--base-token-secret must be 32 bytes long, not %d", n)
 	}
 	if c.BaseRoot == "" {
 		return fmt.Errorf("--base-root must name a folder")

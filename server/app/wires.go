@@ -16,20 +16,60 @@ import (
 	"drp/models"
 	"drp/server/auth"
 	"drp/server/events"
+	"drp/server/logs"
 	"drp/server/objects"
 	"drp/server/prefs"
 )
 
 var logLevels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 
-func logger(cfg Config) (*slog.Logger, *slog.LevelVar) {
+// keptLines is how many lines of the log can be asked for.
+const keptLines = 1000
+
+func logger(cfg Config) (*logs.Buffer, *slog.LevelVar) {
 	level := &slog.LevelVar{}
 	level.Set(logLevels[cfg.LogLevel])
-	opts := &slog.HandlerOptions{Level: level}
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: logs.Rename}
 	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, opts)), level
+		return logs.New(slog.NewJSONHandler(os.Stderr, opts), keptLines), level
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, opts)), level
+	return logs.New(slog.NewTextHandler(os.Stderr, opts), keptLines), level
+}
+
+// tell makes an event of a line of the log.
+func (a *App) tell(line models.LogLine) {
+	raw, err := models.Marshal(line)
+	if err != nil {
+		return // it has been written where lines go
+	}
+	e := models.Event{Time: line.Time, Type: "log", Action: line.Level, Key: line.Service, Principal: line.Principal, Object: raw}
+	a.hub.Publish(&events.Message{Event: e, Scope: "logs"})
+}
+
+// follow sets the level of the log when the preference changes.
+func (a *App) follow(c *objects.Commit) {
+	for _, w := range c.Changes {
+		if w.Kind == "preferences" && w.Key == prefs.LogLevel && w.New != nil {
+			a.setLevel(w.New.Object.(*models.Pref).Val)
+		}
+	}
+}
+
+func (a *App) setLevel(name string) {
+	if level, ok := logs.Level(name); ok {
+		a.level.Set(level)
+	}
+}
+
+// purge is which jobs go by themselves, as the preferences say.
+func (a *App) purge() models.Purge {
+	return models.Purge{Keep: int(a.number("jobsToKeep")), Failed: int(a.number("failedJobsPurgedAfter")), Complete: int(a.number("completeJobsPurgedAfter"))}
+}
+
+// number is the value of a preference that is checked to be one when it is set.
+func (a *App) number(name string) int64 {
+	n, _ := strconv.ParseInt(prefs.Get(a.objects.View(), name), 10, 64)
+	return n
 }
 
 // source is what auth reads of the objects.
@@ -104,13 +144,9 @@ const retainEvery = 10 * time.Minute
 
 // keep is how much history the preferences say is kept.
 func (a *App) keep() objects.Keep {
-	number := func(name string) int64 {
-		n, _ := strconv.ParseInt(prefs.Get(a.objects.View(), name), 10, 64) // checked when it was set
-		return n
-	}
 	return objects.Keep{
-		Age:   time.Duration(min(number(prefs.HistoryDays), 36500)) * 24 * time.Hour,
-		Bytes: min(number(prefs.HistoryMegabytes), 1<<40) << 20,
+		Age:   time.Duration(min(a.number(prefs.HistoryDays), 36500)) * 24 * time.Hour,
+		Bytes: min(a.number(prefs.HistoryMegabytes), 1<<40) << 20,
 	}
 }
 
@@ -135,9 +171,20 @@ func (a *App) firstStart(ctx context.Context) error {
 				return err
 			}
 		}
-		for _, name := range []string{prefs.BaseTokenSecret, prefs.SystemGrantorSecret} {
-			if _, ok := tx.Get("preferences", name); !ok {
-				if err := tx.Create(&models.Pref{Name: name, Val: models.NewSecret(32)}); err != nil {
+		for name, given := range map[string]string{prefs.BaseTokenSecret: a.cfg.BaseTokenSecret, prefs.SystemGrantorSecret: a.cfg.SystemGrantorSecret} {
+			e, ok := tx.Get("preferences", name)
+			switch {
+			case !ok && given == "":
+				given = models.NewSecret(32)
+				fallthrough
+			case !ok:
+				if err := tx.Create(&models.Pref{Name: name, Val: given}); err != nil {
+					return err
+				}
+			case given != "" && e.Object.(*models.Pref).Val != given:
+				p := e.Clone().(*models.Pref)
+				p.Val = given
+				if err := tx.Update(p); err != nil {
 					return err
 				}
 			}
@@ -160,7 +207,7 @@ var Features = []string{
 	"api-v3", "sane-exit-codes", "common-blob-size", "change-stage-map", "job-exit-states", "profileless-machine",
 	"package-repository-handling", "workflows", "default-workflow", "roles", "separate-meta-api", "slim-objects",
 	"sprig", "multiarch", "actions-in-task-list", "fsm-runner", "bundle-objects", "task-prerequisites",
-	"content-prerequisite-version-checking", "stage-paramer", "threaded-log-levels", "elevated-tasks", "auto-boot-target",
+	"content-prerequisite-version-checking", "stage-paramer", "threaded-log-levels", "elevated-tasks", "auto-boot-target", "selective-job-purge",
 	"drp-event-resume", "drp-wait", "drp-history",
 }
 
@@ -182,7 +229,7 @@ func (a *App) info(local net.Addr) models.Info {
 		ApiPort: a.ports.api, FilePort: a.ports.static, SecureFilePort: a.ports.secure,
 		ProvisionerEnabled: a.ports.static != 0, SecureProvisioner: a.ports.secure != 0,
 		Address: address, ServerHostname: hostname,
-		Stats:    []models.Stat{{Name: "machines.count", Count: v.Len("machines")}, {Name: "subnets.count"}, {Name: "contexts.count", Count: v.Len("contexts")}},
+		Stats:    []models.Stat{{Name: "machines.count", Count: v.Len("machines")}, {Name: "subnets.count", Count: v.Len("subnets")}, {Name: "contexts.count", Count: v.Len("contexts")}},
 		Features: Features, Scopes: scopes(), License: models.License{Licenses: []struct{}{}}, Errors: []string{},
 		HaIsActive: true, HaStatus: "Up", HaActiveId: id, HaPassiveState: []struct{}{},
 		ClusterState: models.ClusterState{Roots: []struct{}{}, Nodes: []struct{}{}},

@@ -16,6 +16,7 @@ import (
 type Message struct {
 	Event   models.Event
 	AuthKey string // what claims call the object
+	Scope   string // only for those whose claims allow "get" in this scope; "": as Event says
 	once    sync.Once
 	text    []byte
 }
@@ -201,6 +202,9 @@ func (s *Sub) wants(m *Message) bool {
 // visible: events about objects are for those who may get the object; posted ones are for all
 // who may post or see everything of that type.
 func (s *Sub) visible(m *Message) bool {
+	if m.Scope != "" {
+		return s.may(m.Scope, "get", "")
+	}
 	if m.Event.Rev > 0 {
 		return s.may(m.Event.Type, "get", m.AuthKey)
 	}

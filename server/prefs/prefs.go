@@ -21,6 +21,7 @@ const (
 	UnknownTokenTimeout = "unknownTokenTimeout" // seconds
 	BaseTokenSecret     = "baseTokenSecret"
 	SystemGrantorSecret = "systemGrantorSecret"
+	LogLevel            = "logLevel" // of the whole server; as started until it is set
 )
 
 // Those of this server alone.
@@ -45,13 +46,13 @@ var known = map[string]pref{
 	KnownTokenTimeout:       {"3600", number},
 	UnknownTokenTimeout:     {"600", number},
 	BaseTokenSecret:         {"", secret},
-	SystemGrantorSecret:     {"", secret},
+	SystemGrantorSecret:     {"", notEmpty},
 	"debugBootEnv":          {"warn", level},
 	"debugDhcp":             {"warn", level},
 	"debugFrontend":         {"warn", level},
 	"debugPlugins":          {"warn", level},
 	"debugRenderer":         {"warn", level},
-	"logLevel":              {"warn", level},
+	LogLevel:                {"warn", level},
 	"jobsToKeep":            {"0", number},
 	"failedJobsPurgedAfter": {"0", number}, "completeJobsPurgedAfter": {"0", number},
 	"manager":        {"false", boolean},
@@ -163,6 +164,13 @@ func number(_ objects.Reader, name, value string) error {
 func secret(_ objects.Reader, name, value string) error {
 	if len(value) != 32 {
 		return refuse(name + ": Must be 32 bytes long")
+	}
+	return nil
+}
+
+func notEmpty(_ objects.Reader, name, value string) error {
+	if value == "" {
+		return refuse(name + ": Must not be empty")
 	}
 	return nil
 }
