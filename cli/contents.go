@@ -27,7 +27,7 @@ func (a *app) contents() *cobra.Command {
 		"Upload, show and remove content packs: objects of many kinds that come and go as one, and that nobody\nchanges one by one. bundle, unbundle and document need no server.",
 		"drp contents bundle pack.yaml Version=v1.0.0\ndrp contents upload pack.yaml")
 	c.AddCommand(a.listContents(), a.showContent(), a.contentExists(), a.createContent(), a.updateContent(), a.uploadContent(),
-		a.destroyContent(), a.bundle(), a.unbundle(), a.document(), a.bundlize(), a.convert(), a.shippedContents(), a.installContent())
+		a.destroyContent(), a.bundle(), a.unbundle(), a.document(), a.bundlize(), a.convert(), a.shippedContents(), a.installContent(), a.lintContent())
 	return c
 }
 
@@ -38,6 +38,15 @@ func (a *app) pack(ctx context.Context, arg string) (*models.Content, json.RawMe
 		return nil, nil, verbatim("Error parsing layer: %w", err)
 	}
 	return parsePack(text)
+}
+
+// packAt reads a pack from a folder, or as pack does.
+func (a *app) packAt(ctx context.Context, arg string) (*models.Content, error) {
+	if info, err := os.Stat(arg); err == nil && info.IsDir() {
+		return packs.Read(os.DirFS(arg))
+	}
+	c, _, err := a.pack(ctx, arg)
+	return c, err
 }
 
 // parsePack returns a pack decoded, and as the JSON it came in.
