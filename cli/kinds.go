@@ -74,7 +74,7 @@ var samples = map[string]string{
 	"bootenvs": "local", "jobs": "Uuid:3e7031fe-3062-45f1-835c-92541bc9cbd3", "machines": "Name:web1.example.com",
 	"params": "ntp-servers", "plugin_providers": "callback", "plugins": "callback", "profiles": "global", "roles": "superuser", "stages": "none", "tasks": "install-nginx",
 	"catalog_items": "drp-v4.8.0", "contexts": "docker-runner", "endpoints": "site-b", "pools": "workers", "version_sets": "production",
-	"templates": "motd.tmpl", "users": "rocketskates", "workflows": "provision",
+	"templates": "motd.tmpl", "tenants": "acme", "users": "rocketskates", "workflows": "provision",
 }
 
 func (k *kind) sample() string {

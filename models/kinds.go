@@ -48,6 +48,7 @@ var Kinds = []*KindInfo{
 	{Name: "stages", KeyField: "Name", New: func() Object { return &Stage{} }},
 	{Name: "tasks", KeyField: "Name", New: func() Object { return &Task{} }},
 	{Name: "templates", KeyField: "ID", New: func() Object { return &Template{} }},
+	{Name: "tenants", KeyField: "Name", New: func() Object { return &Tenant{} }},
 	{Name: "users", KeyField: "Name", New: func() Object { return &User{} }},
 	{Name: "version_sets", KeyField: "Id", New: func() Object { return &VersionSet{} }},
 	{Name: "workflows", KeyField: "Name", New: func() Object { return &Workflow{} }},

@@ -23,6 +23,7 @@ var fields = map[string]string{
 	"jobs":        "Archived BootEnv Context Current CurrentIndex EndTime ExitState Machine NextIndex Previous Stage StartTime State Task Uuid Workflow",
 	"templates":   "Contents Description ID",
 	"bootenvs":    "BootParams Description Documentation Initrds Kernel Loaders Name OS OnlyUnknown OptionalParams RequiredParams Templates",
+	"tenants":     "Description Documentation Members Name Users",
 	"users":       "Description Name Roles Secret",
 	"roles":       "Claims Description Documentation Name",
 	"preferences": "Name Val",

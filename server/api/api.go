@@ -135,7 +135,7 @@ func (a *API) limited(bytes int64, h handler) gin.HandlerFunc {
 		}
 		c.Set(principalKey, who.Name)
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, bytes)
-		actor := objects.Actor{Name: who.Name, Claims: who.Claims}
+		actor := a.actor(who)
 		r := &request{Context: c, actor: actor, who: who, query: c.Request.URL.Query()}
 		r.ctx = objects.WithActor(c.Request.Context(), actor)
 		if c.Request.Method != http.MethodGet {
@@ -148,6 +148,10 @@ func (a *API) limited(bytes int64, h handler) gin.HandlerFunc {
 		}
 		a.answer(c, status, value)
 	}
+}
+
+func (a *API) actor(who auth.Principal) objects.Actor {
+	return a.Objects.Actor(who.Name, who.Claims, who.Tenants)
 }
 
 const principalKey = "principal"

@@ -21,6 +21,7 @@ func (u users) User(name string) (*models.User, bool) { v, ok := u[name]; return
 func (users) Role(string) (*models.Role, bool)        { return nil, false }
 func (users) Machine(string) (*models.Machine, bool)  { return nil, false }
 func (users) Job(string) (*models.Job, bool)          { return nil, false }
+func (users) Tenant(string) string                    { return "" }
 func (users) Pref(string) string                      { return strings.Repeat("s", 32) }
 
 func from(addr string) *http.Request { return &http.Request{RemoteAddr: addr} }

@@ -57,7 +57,7 @@ func (a *API) count(k *models.KindInfo) handler {
 		if _, err := a.search(r, k, a.Objects.View()); err != nil {
 			return 0, nil, err
 		}
-		r.Header("X-DRP-LIST-TOTAL-COUNT", strconv.Itoa(a.Objects.View().Len(k.Name)))
+		r.Header("X-DRP-LIST-TOTAL-COUNT", strconv.Itoa(a.Objects.Count(r.actor, k.Name)))
 		return http.StatusOK, nil, nil
 	}
 }

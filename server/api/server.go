@@ -5,12 +5,24 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"drp/models"
 	"drp/server/content"
 )
 
-func (a *API) info(r *request) (int, any, error) { return http.StatusOK, a.Info(r.local()), nil }
+func (a *API) info(r *request) (int, any, error) { return http.StatusOK, a.infoFor(r), nil }
+
+// infoFor is what the server says of itself to a caller: of the objects that exist for him.
+func (a *API) infoFor(r *request) models.Info {
+	info := a.Info(r.local())
+	for i, s := range info.Stats {
+		if kind, ok := strings.CutSuffix(s.Name, ".count"); ok && r.actor.Limited(kind) {
+			info.Stats[i].Count = a.Objects.Count(r.actor, kind)
+		}
+	}
+	return info
+}
 
 // objectTypes lists the kinds that can be asked for.
 func (a *API) objectTypes(r *request) (int, any, error) {
@@ -64,7 +76,14 @@ func (a *API) getPrefs(r *request) (int, any, error) {
 	if err := r.actor.Require("preferences", "list", ""); err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, a.Prefs.All(), nil
+	return http.StatusOK, a.prefsOf(r), nil
+}
+
+// prefsOf are the preferences that exist for the caller.
+func (a *API) prefsOf(r *request) map[string]string {
+	all := a.Prefs.All()
+	maps.DeleteFunc(all, func(name, _ string) bool { return !r.actor.Within("preferences", name, name) })
+	return all
 }
 
 func (a *API) setPrefs(r *request) (int, any, error) {
@@ -79,10 +98,15 @@ func (a *API) setPrefs(r *request) (int, any, error) {
 	if err := json.Unmarshal(body, &set); err != nil {
 		return 0, nil, models.Problem(models.BadRequest, "prefs", "", "the body must be a JSON object of strings: "+err.Error())
 	}
+	for name := range set {
+		if !r.actor.Within("preferences", name, name) {
+			return 0, nil, models.Problem(models.Invalid, "prefs", "", "Unknown Preference "+name)
+		}
+	}
 	if err := a.Prefs.Set(r.ctx, set); err != nil {
 		return 0, nil, err
 	}
-	return http.StatusCreated, a.Prefs.All(), nil
+	return http.StatusCreated, a.prefsOf(r), nil
 }
 
 func (a *API) listContents(r *request) (int, any, error) {

@@ -22,11 +22,8 @@ func (r *request) ttl() (time.Duration, error) {
 }
 
 func (a *API) userToken(r *request) (int, any, error) {
-	if err := r.actor.Require("users", "token", r.id()); err != nil {
+	if err := a.mayAsUser(r, "token"); err != nil {
 		return 0, nil, err
-	}
-	if _, ok := a.Objects.View().Get("users", r.id()); !ok {
-		return 0, nil, models.MissingError("users", r.id())
 	}
 	ttl, err := r.ttl()
 	if err != nil {
@@ -42,6 +39,16 @@ func (a *API) userToken(r *request) (int, any, error) {
 		a.Log.Log(r.ctx, logs.Audit, "Authenticated user "+r.id()+" from "+host, logs.ServiceKey, "frontend", logs.PrincipalKey, r.actor.Name)
 	}
 	return a.tokenAnswer(r, token, err)
+}
+
+// mayAsUser checks that the caller may do something with the user that a route is about. One that
+// it neither may do that with nor see is not there.
+func (a *API) mayAsUser(r *request, action string) error {
+	e, ok := a.Objects.View().Get("users", r.id())
+	if !ok || !r.actor.Exists(e.Object) || !r.actor.May("users", action, r.id()) && !r.actor.Visible(e.Object) {
+		return models.MissingError("users", r.id())
+	}
+	return r.actor.Require("users", action, r.id())
 }
 
 // named says which object an error from below is about.
@@ -75,7 +82,7 @@ func (a *API) tokenAnswer(r *request, token string, err error) (int, any, error)
 	if err != nil {
 		return 0, nil, err
 	}
-	info, err := models.Marshal(a.Info(r.local()))
+	info, err := models.Marshal(a.infoFor(r))
 	return http.StatusOK, models.UserToken{Token: token, Info: info}, err
 }
 
@@ -92,10 +99,7 @@ func (a *API) setPassword(r *request) (int, any, error) {
 	if ask.Password == "" {
 		return 0, nil, models.Problem(models.Invalid, "users", r.id(), "the password is empty").Typed("ValidationError")
 	}
-	if e, ok := a.Objects.View().Get("users", r.id()); !ok || !r.actor.May("users", "password", r.id()) && !r.actor.Visible(e.Object) {
-		return 0, nil, models.MissingError("users", r.id())
-	}
-	if err := r.actor.Require("users", "password", r.id()); err != nil {
+	if err := a.mayAsUser(r, "password"); err != nil {
 		return 0, nil, err
 	}
 	hash, err := a.Auth.Hash(r.ctx, ask.Password)
@@ -152,15 +156,34 @@ func (a *API) socket(c *gin.Context) {
 		return
 	}
 	defer a.Guard.sockets.Leave(who.Name)
-	may := who.Claims.Allow
-	if token, ok := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer "); ok {
-		// A connection lives long: what it may see ends with the token's secrets and roles.
-		may = func(scope, action, specific string) bool {
-			now, err := a.Auth.Token(token)
-			return err == nil && now.Claims.Allow(scope, action, specific)
+	// A connection lives long: what it may see ends with the secrets, the roles and the tenant. With
+	// a password they are followed by way of a token, which is told to nobody.
+	scheme, token, _ := strings.Cut(strings.TrimSpace(c.GetHeader("Authorization")), " ")
+	if user, named := strings.CutPrefix(who.Name, "user:"); named && !strings.EqualFold(scheme, "bearer") {
+		if token, err = a.Auth.UserToken(who, user, auth.Request{TTL: auth.InfiniteTTL}); err != nil {
+			a.fail(c, err)
+			return
 		}
 	}
-	a.Events.Serve(c.Writer, c.Request, may, who.Expires)
+	sees := func(m *events.Message) bool {
+		now, err := a.Auth.Token(token)
+		return err == nil && a.sees(a.actor(now), m)
+	}
+	a.Events.Serve(c.Writer, c.Request, sees, who.Expires)
+}
+
+// sees: events about objects are for those who may get the object; posted ones are for all who
+// may post, within what their tenants let them see.
+func (a *API) sees(actor objects.Actor, m *events.Message) bool {
+	e := &m.Event
+	if m.Scope != "" {
+		return actor.May(m.Scope, "get", "")
+	}
+	may := actor.May("events", "post", "") || actor.May("events", "post", e.Key)
+	if e.Rev > 0 {
+		may = actor.May(e.Type, "get", m.AuthKey)
+	}
+	return may && (actor.Within(e.Type, e.Key, m.AuthKey) || actor.In(m.Left))
 }
 
 func (a *API) post(e models.Event) { a.Events.Publish(&events.Message{Event: e, AuthKey: e.Key}) }

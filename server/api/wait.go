@@ -105,7 +105,7 @@ func (a *API) still(r *request) (same bool, err error) {
 		return true, nil
 	}
 	now, err := a.recognize(r.Context)
-	return slices.Equal(now.Claims, r.who.Claims), err
+	return slices.Equal(now.Claims, r.who.Claims) && slices.Equal(now.Tenants, r.who.Tenants), err
 }
 
 // changed waits as long as the client's "Prefer: wait=DURATION" says for a version after e;

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"drp/models"
+	"drp/server/access"
 	"drp/server/api"
 	"drp/server/auth"
 	"drp/server/backup"
@@ -103,6 +104,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 		return nil, err
 	}
 	preferences := prefs.New(a.objects)
+	access.Register(a.objects)
 	params.Register(a.objects)
 	render.Register(a.objects)
 	workflow.Register(a.objects)

@@ -29,6 +29,7 @@ var allowed = []room{
 	{"server/store/sqlite/faultvfs", []string{}, nil}, // for tests: nobody may import it
 	{"server/store/*", []string{"server/store", "migrations"}, nil},
 	{"server/objects", []string{"models", "models/patch", "server/store"}, nil},
+	{"server/access", []string{"models", "server/objects"}, nil},
 	{"server/auth", []string{"models"}, nil},
 	{"server/events", []string{"models"}, nil},
 	{"server/joblog", []string{"models"}, nil},

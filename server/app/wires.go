@@ -87,7 +87,8 @@ func (s source) Machine(uuid string) (*models.Machine, bool) {
 func (s source) Job(uuid string) (*models.Job, bool) {
 	return objects.Get[*models.Job](s.objects.View(), uuid)
 }
-func (s source) Pref(name string) string { return prefs.Get(s.objects.View(), name) }
+func (s source) Tenant(user string) string { return s.objects.TenantOf(user) }
+func (s source) Pref(name string) string   { return prefs.Get(s.objects.View(), name) }
 
 // tokens are those that templates ask for.
 type tokens struct{ auth *auth.Auth }
@@ -116,9 +117,27 @@ func messages(c *objects.Commit) []*events.Message {
 			e.Original = w.Old.Raw
 		}
 		e.Object = shown.Raw
-		list = append(list, &events.Message{Event: e, AuthKey: objects.AuthKey(shown.Object)})
+		m := &events.Message{Event: e, AuthKey: objects.AuthKey(shown.Object)}
+		if w.Op == objects.Delete {
+			m.Left = left(c, shown.Object)
+		}
+		list = append(list, m)
 	}
 	return list
+}
+
+// left are the tenants that have lost an object by the commit that deleted it.
+func left(c *objects.Commit, o models.Object) (names []string) {
+	for _, w := range c.Changes {
+		if w.Kind != "tenants" || w.Old == nil {
+			continue
+		}
+		t := w.Old.Object.(*models.Tenant)
+		if t.Lists(o.Kind(), o.Key()) || o.Kind() == "jobs" && t.Lists("machines", objects.AuthKey(o)) {
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }
 
 // replay yields past events for subscribers that resume.

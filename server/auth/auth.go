@@ -34,6 +34,8 @@ type Source interface {
 	Role(name string) (*models.Role, bool)
 	Machine(uuid string) (*models.Machine, bool)
 	Job(uuid string) (*models.Job, bool)
+	// Tenant is the name of the tenant that a user is in, or "". It must be quick.
+	Tenant(user string) string
 	// Pref is the value of a preference, its default included.
 	Pref(name string) string
 }
@@ -42,6 +44,7 @@ type Source interface {
 type Principal struct {
 	Name    string        // "user:rocketskates", "machine:UUID", "job:UUID", "profile:NAME", "unknown" or "system"
 	Claims  models.Claims // what it may do; shared, so not to be changed
+	Tenants []string      // those of the user and of all grantors: they limit what it can see; shared
 	Expires time.Time     // when its token ends; zero with a password
 	right   right         // where the claims come from: what it can hand on
 }

@@ -158,12 +158,11 @@ func (a *Auth) login(u *models.User) (Principal, error) {
 		return Principal{}, err
 	}
 	name := "user:" + u.Name
-	r := right{Limits: []limit{k.bind(name, u.Secret)}}
-	claims, _, err := a.resolve(k, r)
+	who, _, err := a.resolve(k, name, right{Limits: []limit{k.bind(name, u.Secret)}})
 	if err != nil {
 		return Principal{}, refusal(err) // removed, or its secret changed, since we looked
 	}
-	return Principal{Name: name, Claims: claims, right: r}, nil
+	return who, nil
 }
 
 // DefaultPasswordInUse tells whether the bootstrap user still has the password that everybody

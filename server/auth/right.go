@@ -55,7 +55,8 @@ func (r right) with(limits ...limit) (right, error) {
 type standing struct {
 	claims models.Claims
 	secret string      // of the subject
-	still  func() bool // tells later whether the claims and the secret are as they were
+	tenant string      // that the subject is in, or ""
+	still  func() bool // tells later whether all of that is as it was
 }
 
 func always() bool { return true }
@@ -68,10 +69,14 @@ var subjects = map[string]func(src Source, name string, l limit) (standing, bool
 	"machine": ofMachine,
 	"job":     ofJob,
 	"profile": func(_ Source, name string, _ limit) (standing, bool) {
-		return standing{ProfileClaims(name), "", always}, true
+		return standing{claims: ProfileClaims(name), still: always}, true
 	},
-	"unknown": func(Source, string, limit) (standing, bool) { return standing{UnknownClaims(), "", always}, true },
-	"only":    func(_ Source, _ string, l limit) (standing, bool) { return standing{l.Claims, "", always}, true },
+	"unknown": func(Source, string, limit) (standing, bool) {
+		return standing{claims: UnknownClaims(), still: always}, true
+	},
+	"only": func(_ Source, _ string, l limit) (standing, bool) {
+		return standing{claims: l.Claims, still: always}, true
+	},
 }
 
 func ofUser(src Source, name string, _ limit) (standing, bool) {
@@ -80,18 +85,19 @@ func ofUser(src Source, name string, _ limit) (standing, bool) {
 		return standing{}, false
 	}
 	claims, sameRoles := rolesOf(src, u.Roles)
+	tenant := src.Tenant(u.Name)
 	still := func() bool {
 		v, ok := src.User(name)
-		return ok && (v == u || v.Secret == u.Secret && slices.Equal(v.Roles, u.Roles)) && sameRoles()
+		return ok && (v == u || v.Secret == u.Secret && slices.Equal(v.Roles, u.Roles)) && sameRoles() && src.Tenant(u.Name) == tenant
 	}
-	return standing{append(selfClaims(u.Name), claims...), u.Secret, still}, true
+	return standing{append(selfClaims(u.Name), claims...), u.Secret, tenant, still}, true
 }
 
 // ofRoles leaves out the right to change the password: with it the holder could log in and
 // have all the roles again.
 func ofRoles(src Source, name string, l limit) (standing, bool) {
 	claims, sameRoles := rolesOf(src, l.Roles)
-	return standing{append(models.Claims{claim("users", "get,token", name)}, claims...), "", sameRoles}, true
+	return standing{claims: append(models.Claims{claim("users", "get,token", name)}, claims...), still: sameRoles}, true
 }
 
 func ofMachine(src Source, uuid string, _ limit) (standing, bool) {
@@ -103,7 +109,7 @@ func ofMachine(src Source, uuid string, _ limit) (standing, bool) {
 		n, ok := src.Machine(uuid)
 		return ok && n.Secret == m.Secret
 	}
-	return standing{MachineClaims(m.Uuid), m.Secret, still}, true
+	return standing{claims: MachineClaims(m.Uuid), secret: m.Secret, still: still}, true
 }
 
 // ofJob ends with the job, and with its turn.
@@ -121,7 +127,7 @@ func ofJob(src Source, uuid string, l limit) (standing, bool) {
 		_, ok := live()
 		return ok && machine.still()
 	}
-	return standing{append(machine.claims, l.Claims...), machine.secret, still}, ok
+	return standing{claims: append(machine.claims, l.Claims...), secret: machine.secret, still: still}, ok
 }
 
 // rolesOf is what roles allow now; the func tells later whether they still do. A role that is
@@ -148,25 +154,30 @@ func rolesOf(src Source, names []string) (models.Claims, func() bool) {
 
 var errRevoked = errors.New("revoked")
 
-// resolve tells what a right allows now, and how to see later that nothing of it has changed.
-func (a *Auth) resolve(k *keys, r right) (models.Claims, []func() bool, error) {
+// resolve makes the principal of a right as it stands now, and tells how to see later that nothing
+// of it has changed.
+func (a *Auth) resolve(k *keys, name string, r right) (who Principal, checks []func() bool, err error) {
 	if len(r.Limits) == 0 {
-		return nil, nil, errRevoked
+		return who, nil, errRevoked
 	}
-	claims, checks := everything(), make([]func() bool, len(r.Limits))
+	who = Principal{Name: name, Claims: everything(), right: r}
+	checks = make([]func() bool, len(r.Limits))
 	for i, l := range r.Limits {
 		sort, name, _ := strings.Cut(l.Of, ":")
 		of, ok := subjects[sort]
 		if !ok {
-			return nil, nil, errRevoked
+			return who, nil, errRevoked
 		}
 		s, ok := of(a.src, name, l)
 		if !ok || !hmac.Equal([]byte(l.Secret), []byte(k.stamp(l.Of, s.secret))) {
-			return nil, nil, errRevoked
+			return who, nil, errRevoked
 		}
-		claims, checks[i] = intersect(claims, s.claims), s.still
+		who.Claims, checks[i] = intersect(who.Claims, s.claims), s.still
+		if s.tenant != "" && !slices.Contains(who.Tenants, s.tenant) {
+			who.Tenants = append(who.Tenants, s.tenant)
+		}
 	}
-	return claims, checks, nil
+	return who, checks, nil
 }
 
 // keys are what tokens are signed with. They follow the preferences, so that a new

@@ -75,12 +75,11 @@ func (a *Auth) judge(k *keys, token string) (*verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := right{System: p.System, Limits: p.Limits}
-	claims, checks, err := a.resolve(k, r)
+	who, checks, err := a.resolve(k, p.Subject, right{System: p.System, Limits: p.Limits})
 	if err != nil {
 		return nil, err
 	}
-	who := Principal{Name: p.Subject, Claims: claims, Expires: p.ExpiresAt.Time, right: r}
+	who.Expires = p.ExpiresAt.Time
 	return &verdict{principal: who, keys: k, checks: checks}, nil
 }
 

@@ -59,7 +59,7 @@ func (s *Service) Destroy(ctx context.Context, name string) error {
 
 // mayChange checks that there is such a pack, and that the caller may do this to it.
 func (s *Service) mayChange(tx *objects.Tx, name, action string) error {
-	if !tx.Actor.May("contents", "get", name) {
+	if !tx.Actor.May("contents", "get", name) || !tx.Actor.Within("contents", name, name) {
 		return missing(name)
 	}
 	if err := tx.Actor.Require("contents", action, name); err != nil {

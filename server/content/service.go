@@ -33,19 +33,19 @@ func New(objs *objects.Service, features []string, version string) *Service {
 func (s *Service) List(ctx context.Context) ([]models.ContentSummary, error) {
 	v, actor := s.objects.View(), objects.ActorOf(ctx)
 	all := actor.May("contents", "list", "")
-	counts := packCounts(v)
+	counts := packCounts(v, actor)
 	list := []models.ContentSummary{}
 	add := func(meta models.ContentMeta, counts map[string]int) {
-		if all || actor.May("contents", "get", meta.Name) {
+		if actor.Within("contents", meta.Name, meta.Name) && (all || actor.May("contents", "get", meta.Name)) {
 			list = append(list, models.ContentSummary{Meta: meta, Counts: counts, Warnings: []string{}})
 		}
 	}
-	add(writableMeta, writableCounts(v))
+	add(writableMeta, writableCounts(v, actor))
 	for p := range objects.All[*models.Pack](v) {
 		add(p.ContentMeta, nonNil(counts[p.Name]))
 	}
 	for _, l := range s.embedded {
-		add(l.Meta, count(l.Objects))
+		add(l.Meta, count(existing(actor, l.Objects)))
 	}
 	return list, nil
 }
@@ -58,7 +58,7 @@ var writableMeta = models.ContentMeta{
 // left out, and so are the preferences: among them are the keys that tokens are signed with.
 func (s *Service) Show(ctx context.Context, name string) (*models.Content, error) {
 	v, actor := s.objects.View(), objects.ActorOf(ctx)
-	if !actor.May("contents", "get", name) {
+	if !actor.May("contents", "get", name) || !actor.Within("contents", name, name) {
 		return nil, missing(name)
 	}
 	if name == backingStore {
@@ -66,7 +66,7 @@ func (s *Service) Show(ctx context.Context, name string) (*models.Content, error
 	}
 	for _, l := range s.embedded {
 		if l.Meta.Name == name {
-			return export(l.Meta, l.Objects)
+			return export(l.Meta, existing(actor, l.Objects))
 		}
 	}
 	p, ok := objects.Get[*models.Pack](v, name)
@@ -76,7 +76,7 @@ func (s *Service) Show(ctx context.Context, name string) (*models.Content, error
 	var list []models.Object
 	for _, kind := range order {
 		for e := range v.All(kind) {
-			if ofPack(e, name) {
+			if ofPack(e, name) && actor.Exists(e.Object) {
 				list = append(list, e.Object)
 			}
 		}
@@ -99,6 +99,11 @@ func (s *Service) writable(v *objects.View, actor objects.Actor) (*models.Conten
 		c.Sections[k.Name] = section
 	}
 	return c, nil
+}
+
+// existing are the objects that exist for an actor.
+func existing(actor objects.Actor, list []models.Object) []models.Object {
+	return slices.DeleteFunc(slices.Clone(list), func(o models.Object) bool { return !actor.Exists(o) })
 }
 
 // export writes objects as a pack. What only a server sets is as in a pack that was never
@@ -140,12 +145,12 @@ func count(list []models.Object) map[string]int {
 }
 
 // packCounts is the number of objects by pack and kind.
-func packCounts(r objects.Reader) map[string]map[string]int {
+func packCounts(r objects.Reader, actor objects.Actor) map[string]map[string]int {
 	n := map[string]map[string]int{}
 	for _, kind := range order {
 		for e := range r.All(kind) {
 			b := e.Object.Base()
-			if !b.ReadOnly {
+			if !b.ReadOnly || !actor.Exists(e.Object) {
 				continue
 			}
 			if n[b.Bundle] == nil {
@@ -157,12 +162,14 @@ func packCounts(r objects.Reader) map[string]map[string]int {
 	return n
 }
 
-func writableCounts(v *objects.View) map[string]int {
+func writableCounts(v *objects.View, actor objects.Actor) map[string]int {
 	n := map[string]int{}
 	for _, k := range models.Kinds {
 		switch {
 		case slices.Contains(order, k.Name):
-			n[k.Name] = writableLen(v, k.Name)
+			n[k.Name] = writableLen(v, actor, k.Name)
+		case !k.Internal && actor.Limited(k.Name):
+			n[k.Name] = writableLen(v, actor, k.Name)
 		case !k.Internal:
 			n[k.Name] = v.Len(k.Name)
 		}
@@ -170,10 +177,10 @@ func writableCounts(v *objects.View) map[string]int {
 	return n
 }
 
-func writableLen(v *objects.View, kind string) int {
+func writableLen(v *objects.View, actor objects.Actor, kind string) int {
 	n := 0
 	for e := range v.All(kind) {
-		if !e.Object.Base().ReadOnly {
+		if !e.Object.Base().ReadOnly && actor.Exists(e.Object) {
 			n++
 		}
 	}

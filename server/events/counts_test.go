@@ -10,7 +10,7 @@ import (
 // wanted it, and who lost one is cut off once.
 func TestEveryEventIsCounted(t *testing.T) {
 	h := New((&past{}).replay)
-	wanting, other, blind := h.Subscribe(all), h.Subscribe(all), h.Subscribe(func(_, _, _ string) bool { return false })
+	wanting, other, blind := h.Subscribe(all), h.Subscribe(all), h.Subscribe(func(*Message) bool { return false })
 	for s, spec := range map[*Sub]string{wanting: "machines.*.*", other: "profiles.*.*", blind: "machines.*.*"} {
 		if err := s.register(spec, 0, false); err != nil {
 			t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-func all(_, _, _ string) bool { return true }
+func all(*Message) bool { return true }
 
 // past is what a server has committed, for replays.
 type past struct {
@@ -48,9 +48,9 @@ func (p *past) replay(_ context.Context, from, to uint64) iter.Seq2[*Message, er
 	}
 }
 
-func serve(t *testing.T, h *Hub, may func(a, b, c string) bool, expires time.Time) string {
+func serve(t *testing.T, h *Hub, sees func(*Message) bool, expires time.Time) string {
 	t.Helper()
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.Serve(w, r, may, expires) }))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.Serve(w, r, sees, expires) }))
 	t.Cleanup(srv.Close)
 	t.Cleanup(h.Close)
 	return srv.URL
@@ -107,8 +107,8 @@ func TestEachRegisterAndDeregisterIsAcknowledgedOnce(t *testing.T) {
 func TestOnlyWhatWasAskedForAndMayBeSeenArrivesOnce(t *testing.T) {
 	p := &past{}
 	h := New(p.replay)
-	may := func(scope, action, key string) bool { return key != "hidden" }
-	c := dial(t, serve(t, h, may, time.Time{}))
+	sees := func(m *Message) bool { return m.AuthKey != "hidden" }
+	c := dial(t, serve(t, h, sees, time.Time{}))
 	for _, f := range []string{"machines.*.*", "machines.update.u1,u2", `profiles.save.a\1b\2c\3`} {
 		say(t, c, "register "+f)
 		next(t, c)

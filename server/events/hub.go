@@ -17,8 +17,10 @@ type Message struct {
 	Event   models.Event
 	AuthKey string // what claims call the object
 	Scope   string // only for those whose claims allow "get" in this scope; "": as Event says
-	once    sync.Once
-	text    []byte
+	// Left are the tenants that had the object until this event, of its deletion.
+	Left []string
+	once sync.Once
+	text []byte
 }
 
 // Text is the event as JSON.
@@ -102,8 +104,8 @@ const (
 
 // Sub is one subscriber.
 type Sub struct {
-	hub *Hub
-	may func(scope, action, specific string) bool
+	hub  *Hub
+	sees func(*Message) bool
 
 	mu      sync.RWMutex
 	filters map[string]Filter
@@ -124,10 +126,10 @@ type item struct {
 	earlier  []Filter // what these select was told before
 }
 
-// Subscribe adds a subscriber, or returns nil when the hub is closed. May tells what it is
-// allowed to see.
-func (h *Hub) Subscribe(may func(scope, action, specific string) bool) *Sub {
-	s := &Sub{hub: h, may: may, filters: map[string]Filter{}, queue: make(chan item, queueLength), gone: make(chan struct{})}
+// Subscribe adds a subscriber, or returns nil when the hub is closed. Sees tells what it is
+// allowed to see, at the moment of the event.
+func (h *Hub) Subscribe(sees func(*Message) bool) *Sub {
+	s := &Sub{hub: h, sees: sees, filters: map[string]Filter{}, queue: make(chan item, queueLength), gone: make(chan struct{})}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.shut {
@@ -193,22 +195,10 @@ func (s *Sub) wants(m *Message) bool {
 	defer s.mu.RUnlock()
 	for _, f := range s.filters {
 		if f.Match(m.Event.Type, m.Event.Action, m.Event.Key) {
-			return s.visible(m)
+			return s.sees(m)
 		}
 	}
 	return false
-}
-
-// visible: events about objects are for those who may get the object; posted ones are for all
-// who may post or see everything of that type.
-func (s *Sub) visible(m *Message) bool {
-	if m.Scope != "" {
-		return s.may(m.Scope, "get", "")
-	}
-	if m.Event.Rev > 0 {
-		return s.may(m.Event.Type, "get", m.AuthKey)
-	}
-	return s.may("events", "post", "") || s.may("events", "post", m.Event.Key)
 }
 
 // register adds a filter and queues its acknowledgement. That tells the newest revision, from

@@ -28,7 +28,7 @@ const (
 // Serve speaks the websocket protocol on a request that has been authenticated, until the
 // client leaves, is too slow, or its token expires. The query's rev=N makes every register
 // deliver first what it selects of the changes after revision N.
-func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, may func(scope, action, specific string) bool, expires time.Time) {
+func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, sees func(*Message) bool, expires time.Time) {
 	from, resume, err := resumeFrom(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -43,7 +43,7 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, may func(scope, acti
 	}
 	defer conn.CloseNow()
 	conn.SetReadLimit(readLimit)
-	sub := h.Subscribe(may)
+	sub := h.Subscribe(sees)
 	if sub == nil {
 		conn.Close(websocket.StatusGoingAway, "the server is stopping")
 		return
@@ -151,7 +151,7 @@ func (s *Sub) send(ctx context.Context, conn *websocket.Conn, it item) error {
 		if err != nil {
 			return fmt.Errorf("cannot resume from revision %d: %w", it.from, err)
 		}
-		if it.selects(m) && s.visible(m) {
+		if it.selects(m) && s.sees(m) {
 			if err := write(m); err != nil {
 				return err
 			}

@@ -8,8 +8,11 @@ import (
 
 // Actor is who asks: the name that history keeps, and what it may do.
 type Actor struct {
-	Name   string // such as "user:rocketskates" or "machine:UUID"
-	Claims models.Claims
+	Name    string // such as "user:rocketskates" or "machine:UUID"
+	Claims  models.Claims
+	Tenants []string // which limit what it can see; see Service.Actor
+
+	state func() Reader // where the tenants are looked up
 }
 
 // System is the server itself.
@@ -36,6 +39,17 @@ func WithActor(ctx context.Context, a Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, a)
 }
 
+type byServer struct{}
+
+// AsServer marks changes that the server makes of its own accord, whoever has given the reason: no
+// field is off limits to them.
+func AsServer(ctx context.Context) context.Context {
+	return context.WithValue(ctx, byServer{}, true)
+}
+
+// ByServer tells whether the change is one that the server makes of its own accord.
+func (tx *Tx) ByServer() bool { return tx.Ctx.Value(byServer{}) != nil }
+
 // ActorOf is who asks; without one it is nobody, who may do nothing.
 func ActorOf(ctx context.Context) Actor {
 	a, _ := ctx.Value(actorKey{}).(Actor)
@@ -51,4 +65,6 @@ func AuthKey(o models.Object) string {
 }
 
 // Visible tells whether the actor may see the object.
-func (a Actor) Visible(o models.Object) bool { return a.May(o.Kind(), "get", AuthKey(o)) }
+func (a Actor) Visible(o models.Object) bool {
+	return a.May(o.Kind(), "get", AuthKey(o)) && a.Exists(o)
+}

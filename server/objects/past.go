@@ -202,7 +202,7 @@ func (a Actor) mayKnow(kind, key string) bool {
 			return true
 		}
 	}
-	return a.May(kind, "get", key) || a.May(kind, "list", "")
+	return a.Within(kind, key, key) && (a.May(kind, "get", key) || a.lists(kind))
 }
 
 // inTime refuses revisions that are yet to come.
@@ -464,15 +464,16 @@ func told(v *View, a Actor, c *store.Change, w *store.Write) (models.HistoryEntr
 // seesPast tells whether the actor may see an object that history tells of: as it is, or when it
 // is not there, by its key, or as it was when it was made or deleted.
 func (a Actor) seesPast(v *View, k *models.KindInfo, w *store.Write) bool {
-	if a.May(k.Name, "list", "") || a.May(k.Name, "get", w.ID) {
+	all := a.lists(k.Name)
+	if (all || a.May(k.Name, "get", w.ID)) && !a.Limited(k.Name) {
 		return true
 	}
 	if e, ok := v.Get(k.Name, w.ID); ok {
-		return a.Visible(e.Object)
+		return a.sees(all, e.Object)
 	}
 	if raw, whole := wholeOf(w.Patch); whole {
 		o, err := models.Unmarshal(k.Name, raw)
-		return err == nil && a.Visible(o)
+		return err == nil && a.sees(all, o)
 	}
 	return false
 }

@@ -177,7 +177,7 @@ func TestHistoryIsWhatWasDone(t *testing.T) {
 	r := dice(t)
 	job := models.NewUUID()
 	for i := range 6 {
-		who := WithActor(ctx, Actor{fmt.Sprint("user:u", i%3), System.Claims})
+		who := WithActor(ctx, Actor{Name: fmt.Sprint("user:u", i%3), Claims: System.Claims})
 		if i%2 == 0 {
 			who = WithJob(who, job)
 		}
@@ -397,7 +397,7 @@ func TestInvisibleHistoryIsNotThere(t *testing.T) {
 	if _, err := s.Delete(ctx, "profiles", "gone"); err != nil {
 		t.Fatal(err)
 	}
-	own := WithActor(ctx, Actor{"user:ann", models.Claims{{Scope: "profiles", Action: "get", Specific: "mine"}}})
+	own := WithActor(ctx, Actor{Name: "user:ann", Claims: models.Claims{{Scope: "profiles", Action: "get", Specific: "mine"}}})
 	rev := s.View().Rev
 	list, _, err := s.History(own, HistoryQuery{Limit: 100})
 	if err != nil || len(list) != 1 || list[0].Key != "mine" {
@@ -418,7 +418,7 @@ func TestInvisibleHistoryIsNotThere(t *testing.T) {
 	if e, err := s.At(own, "profiles", "mine", 1); err != nil || e.Rev != 1 {
 		t.Errorf("one's own: %v", err)
 	}
-	machine := WithActor(ctx, Actor{"machine:xj", models.Claims{{Scope: "jobs", Action: "get", Specific: "xj"}}})
+	machine := WithActor(ctx, Actor{Name: "machine:xj", Claims: models.Claims{{Scope: "jobs", Action: "get", Specific: "xj"}}})
 	if list, _, err := s.ObjectHistory(machine, "jobs", job.Uuid, HistoryQuery{Limit: 9}); err != nil || len(list) != 1 {
 		t.Errorf("the job of one's own machine: %v %v", list, err)
 	}

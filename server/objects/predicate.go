@@ -111,7 +111,7 @@ func (s *Service) judgeOf(p *models.Predicate, actor Actor) (judge, error) {
 		return nil, err
 	}
 	if p.Key != "" {
-		return s.objectJudge(k, p, b, filters)
+		return s.objectJudge(k, p, b, filters, actor)
 	}
 	return s.listJudge(k, p, b, filters, actor)
 }
@@ -155,6 +155,7 @@ type objectJudge struct {
 	since     uint64
 	path      string // where bounds apply; "": nowhere
 	bounds    bounds
+	actor     Actor    // for whom it may not exist
 	last      *verdict // for an object that is found by its name
 }
 
@@ -166,14 +167,14 @@ type cond struct {
 	shown *models.Test
 }
 
-func (s *Service) objectJudge(k *models.KindInfo, p *models.Predicate, b bounds, filters []models.Filter) (judge, error) {
+func (s *Service) objectJudge(k *models.KindInfo, p *models.Predicate, b bounds, filters []models.Filter, actor Actor) (judge, error) {
 	if p.All || p.Of != "" {
 		return nil, senseless(p, "All and Of are for predicates without a Key")
 	}
 	if p.Path == "" && (p.AtLeast != nil || p.AtMost != nil || p.Exactly != nil) {
 		return nil, senseless(p, "AtLeast, AtMost and Exactly count what is at Path, or objects where there is no Key")
 	}
-	j := &objectJudge{s: s, kind: k, id: canonicalID(k, p.Key), filters: filters, aggregate: p.Aggregate, path: p.Path, bounds: b}
+	j := &objectJudge{s: s, kind: k, id: canonicalID(k, p.Key), filters: filters, aggregate: p.Aggregate, path: p.Path, bounds: b, actor: actor}
 	for i := range p.Tests {
 		c, err := condsOf(&p.Tests[i])
 		if err != nil {
@@ -314,7 +315,7 @@ func (j *objectJudge) topic() store.Key {
 
 func (j *objectJudge) look(r *recorder, _ []store.Key) *verdict {
 	e, ok := r.View.Find(j.kind.Name, j.id)
-	if !ok {
+	if !ok || !j.actor.from(r).Exists(e.Object) {
 		e = nil
 	}
 	if j.last != nil && j.last.entry == e && len(r.known) == 1 {
@@ -422,7 +423,8 @@ type listJudge struct {
 	filters []models.Filter
 	all     bool
 	bounds  bounds
-	sees    func(models.Object) bool
+	actor   Actor
+	lists   bool
 	begun   bool
 	match   btree.Set[string]
 	lack    btree.Set[string] // with all: those that are to match and do not
@@ -439,10 +441,7 @@ func (s *Service) listJudge(k *models.KindInfo, p *models.Predicate, b bounds, f
 	if err != nil {
 		return nil, err
 	}
-	j := &listJudge{s: s, kind: k.Name, of: of, filters: filters, all: p.All, bounds: b, sees: actor.Visible}
-	if actor.May(k.Name, "list", "") {
-		j.sees = func(models.Object) bool { return true }
-	}
+	j := &listJudge{s: s, kind: k.Name, of: of, filters: filters, all: p.All, bounds: b, actor: actor, lists: actor.lists(k.Name)}
 	return j, nil
 }
 
@@ -494,7 +493,7 @@ func (j *listJudge) sort(r *recorder, key string) {
 	j.lack.Delete(key)
 	e, ok := r.View.Get(j.kind, key)
 	switch {
-	case !ok || !j.sees(e.Object) || !j.s.matches(r, e.Object, j.of):
+	case !ok || !j.actor.from(r).sees(j.lists, e.Object) || !j.s.matches(r, e.Object, j.of):
 	case j.s.matches(r, e.Object, j.filters):
 		j.match.Insert(key)
 	case j.all:

@@ -41,7 +41,8 @@ type Service struct {
 	hurry   chan struct{} // closed: nobody waits for changes any more
 	scans   chan struct{} // holds a value while history is searched row by row
 
-	board *board // where those who wait find out
+	board   *board // where those who wait find out
+	tenants atomic.Pointer[tenantIndex]
 
 	mu    sync.Mutex
 	names names
@@ -213,8 +214,9 @@ func (s *Service) compute(r *request, state *View) (err error) {
 		}
 	}()
 	r.tx = &Tx{
-		Ctx: r.ctx, Actor: ActorOf(r.ctx), Force: r.force, Now: s.now().UTC(), Job: jobOf(r.ctx), service: s, state: state,
+		Ctx: r.ctx, Force: r.force, Now: s.now().UTC(), Job: jobOf(r.ctx), service: s, state: state,
 	}
+	r.tx.Actor = ActorOf(r.ctx).from(r.tx)
 	if err := r.fn(r.tx); err != nil {
 		return err
 	}

@@ -274,8 +274,8 @@ func (tx *Tx) change(c *Change, old *Entry) error {
 			return err
 		}
 	}
-	if c.New == nil {
-		return nil
+	if err := tx.keepTenants(c); err != nil || c.New == nil {
+		return err
 	}
 	c.New.Normalize()
 	if w.entry != nil && w.entry.Object != c.New {
@@ -440,8 +440,11 @@ func (tx *Tx) checkUnique(c *Change) error {
 			continue
 		}
 		if other, ok := tx.Find(o.Kind(), field+":"+value); ok && other.Object.Key() != o.Key() {
-			return models.Problem(models.Conflict, o.Kind(), o.Key(), "already exists",
-				field+" "+value+" is that of "+o.Kind()+"/"+other.Object.Key()).Typed("CREATE")
+			e := models.Problem(models.Conflict, o.Kind(), o.Key(), "already exists").Typed("CREATE")
+			if tx.Actor.Exists(other.Object) {
+				e.Messages = append(e.Messages, field+" "+value+" is that of "+o.Kind()+"/"+other.Object.Key())
+			}
+			return e
 		}
 	}
 	return nil

@@ -99,7 +99,7 @@ func TestUndoOfOneLeavesTheOthers(t *testing.T) {
 	since := s.View().Rev + 1
 	for range 80 {
 		i := r.IntN(2)
-		who := WithActor(ctx, Actor{"user:" + users[i], System.Claims})
+		who := WithActor(ctx, Actor{Name: "user:" + users[i], Claims: System.Claims})
 		if i == 1 {
 			who = WithJob(who, job)
 		}
@@ -153,7 +153,7 @@ func TestUndoNamesWhatCameAfter(t *testing.T) {
 			s, ctx := open(t, newMemory())
 			step := func(who, what string) uint64 {
 				t.Helper()
-				as := WithActor(ctx, Actor{"user:" + who, System.Claims})
+				as := WithActor(ctx, Actor{Name: "user:" + who, Claims: System.Claims})
 				var err error
 				switch what {
 				case "":
@@ -199,7 +199,7 @@ func TestUndoNamesWhatCameAfter(t *testing.T) {
 // TestWhatLastsIsNotUndone: with a reason and a way out.
 func TestWhatLastsIsNotUndone(t *testing.T) {
 	s, ctx := open(t, newMemory())
-	ann := WithActor(ctx, Actor{"user:ann", System.Claims})
+	ann := WithActor(ctx, Actor{Name: "user:ann", Claims: System.Claims})
 	revs := map[string]uint64{}
 	note := func(what string, _ *Entry, err error) {
 		t.Helper()
@@ -290,7 +290,7 @@ func TestUndoNeedsTheRightToDoWhatItDoes(t *testing.T) {
 	}
 	undo := func(rev uint64, actions string) error {
 		claims := models.Claims{{Scope: "profiles", Action: actions, Specific: "*"}}
-		_, err := s.Undo(WithActor(ctx, Actor{"user:ann", claims}), models.Undo{Rev: rev}, false)
+		_, err := s.Undo(WithActor(ctx, Actor{Name: "user:ann", Claims: claims}), models.Undo{Rev: rev}, false)
 		return err
 	}
 	for _, c := range []struct {

@@ -33,13 +33,13 @@ func (s *Service) ListIn(ctx context.Context, v *View, kind string, q models.Que
 		return nil, 0, models.MissingError(kind, "")
 	}
 	actor := ActorOf(ctx)
-	all := actor.May(kind, "list", "")
-	if all && len(q.Filters) == 0 && q.Sort == "" {
+	all := actor.lists(kind)
+	if all && !actor.Limited(kind) && len(q.Filters) == 0 && q.Sort == "" {
 		return v.page(kind, q), v.Len(kind), nil
 	}
 	found := []*Entry{}
 	for e := range v.All(kind) {
-		if (all || actor.Visible(e.Object)) && s.matches(v, e.Object, q.Filters) {
+		if actor.sees(all, e.Object) && s.matches(v, e.Object, q.Filters) {
 			found = append(found, e)
 		}
 	}

@@ -183,11 +183,16 @@ func (s *Service) ask(p *models.Predicate, actor Actor) (asked, error) {
 	}
 	same := struct {
 		models.Predicate
-		Eyes models.Claims
+		Eyes    models.Claims
+		Tenants []string
+		Name    string
 	}{Predicate: *p}
 	same.MayAppear = false
-	if p.Key == "" && !actor.May(p.Kind, "list", "") {
+	if p.Key == "" && !actor.lists(p.Kind) {
 		same.Eyes = actor.Claims
+	}
+	if len(actor.Tenants) > 0 { // what they let through may change while we wait
+		same.Tenants, same.Name = actor.Tenants, actor.Name
 	}
 	text, err := models.Marshal(same)
 	if err != nil { // a value is no JSON

@@ -65,7 +65,7 @@ func (j *Jobs) Next(ctx context.Context, want *models.Job) (Status, *models.Job,
 		uuid = models.NewUUID()
 	}
 	var d *decision
-	_, err := j.objects.Do(asServer(ctx), false, func(tx *objects.Tx) error {
+	_, err := j.objects.Do(objects.AsServer(ctx), false, func(tx *objects.Tx) error {
 		d = &decision{tx: tx, rules: rules{j.objects}, uuid: uuid, status: Nothing}
 		return d.run(want)
 	})
@@ -135,7 +135,7 @@ func conflictf(format string, args ...any) error {
 // find reads the machine, when the actor may make jobs for it, and its newest job.
 func (d *decision) find(machine string) error {
 	e, ok := d.tx.Find("machines", machine)
-	if !ok {
+	if !ok || !d.tx.Actor.Exists(e.Object) {
 		return models.Problem(models.Invalid, "", "", "Machine "+machine+" does not exist").Typed("ValidationError")
 	}
 	key := e.Object.Key()
@@ -362,7 +362,7 @@ func (j *Jobs) FailJob(ctx context.Context, uuid, reason string, clearRunnable b
 // fail is FailJob for a job that, inside the change, still meets a condition.
 func (j *Jobs) fail(ctx context.Context, uuid, reason string, clearRunnable bool, still func(objects.Reader, *models.Job) bool) error {
 	failed := false
-	_, err := j.objects.Do(asServer(ctx), false, func(tx *objects.Tx) error {
+	_, err := j.objects.Do(objects.AsServer(ctx), false, func(tx *objects.Tx) error {
 		failed = false
 		e, ok := tx.Get("jobs", uuid)
 		if !ok {

@@ -165,7 +165,7 @@ func retryTime(job *models.Job) (time.Time, bool) {
 
 // retry makes the machine of a failed job runnable, once.
 func (j *Jobs) retry(ctx context.Context, job *models.Job) error {
-	_, err := j.objects.Do(asServer(ctx), false, func(tx *objects.Tx) error {
+	_, err := j.objects.Do(objects.AsServer(ctx), false, func(tx *objects.Tx) error {
 		e, ok := tx.Get("jobs", job.Uuid)
 		if !ok {
 			return nil

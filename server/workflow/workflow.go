@@ -5,7 +5,6 @@
 package workflow
 
 import (
-	"context"
 	"encoding/json"
 
 	"drp/models"
@@ -38,15 +37,7 @@ func (r rules) param(tx *objects.Tx, m *models.Machine, name string, v any) {
 	}
 }
 
-type byServer struct{}
-
-// asServer marks changes that the server makes to machines and jobs of its own accord: no
-// field is off limits to them.
-func asServer(ctx context.Context) context.Context {
-	return context.WithValue(ctx, byServer{}, true)
-}
-
 // byCaller tells whether a change is an edit that somebody asked for.
 func byCaller(tx *objects.Tx, c *objects.Change) bool {
-	return !c.Derived && tx.Ctx.Value(byServer{}) == nil
+	return !c.Derived && !tx.ByServer()
 }
