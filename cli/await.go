@@ -292,7 +292,7 @@ func (k *kind) path(name string) (string, error) {
 	keys := strings.Split(name, ".")
 	keys[0] = fieldName(fields, keys[0])
 	if _, ok := fields[keys[0]]; !ok {
-		return "", fmt.Errorf("a %s has no field %s", k.single, keys[0])
+		return "", fmt.Errorf("%s have no field %s", k.name, keys[0])
 	}
 	return patch.Pointer(keys...), nil
 }

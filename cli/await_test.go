@@ -110,7 +110,7 @@ func TestMisusedFlagsOfWaitAreTold(t *testing.T) {
 		"profiles wait a --param-count x>5":                     "x>5 is no count",
 		"profiles wait a --param-count x=1 --count 2":           "only one of",
 		"profiles wait a --param x>=1":                          "there is no >= for a value",
-		"profiles wait a --field Availible=true":                "a profile has no field Availible",
+		"profiles wait a --field Availible=true":                "profiles have no field Availible",
 		"profiles wait a --filter x":                            "x is no filter",
 		"profiles wait a --unless x":                            "x is no filter",
 		"profiles wait a --field Available=true --timeout soon": "soon is no timeout",

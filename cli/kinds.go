@@ -28,7 +28,7 @@ func (a *app) kinds() []*kind {
 			all = append(all, a.kind(info))
 		}
 	}
-	return all
+	return append(all, a.kind(models.InterfaceKind))
 }
 
 func (a *app) kind(info *models.KindInfo) *kind {
@@ -41,6 +41,7 @@ var more = map[string]func(*kind) []*cobra.Command{
 	"machines":         (*kind).machineVerbs,
 	"plugin_providers": (*kind).providerVerbs,
 	"stages":           (*kind).stageVerbs,
+	"subnets":          (*kind).subnetVerbs,
 	"templates":        (*kind).templateVerbs,
 	"users":            (*kind).userVerbs,
 }
@@ -54,8 +55,16 @@ func (k *kind) command() *cobra.Command {
 		c.AddCommand(more[k.name](k)...)
 		return c
 	}
-	c.AddCommand(k.list(), k.count(), k.show(), k.exists(), k.create(), k.update(), k.patch(), k.destroy(),
-		k.indexes(), k.etag(), k.wait(), k.meta(), k.actions(), k.action(), k.runaction())
+	c.AddCommand(k.list(), k.count(), k.show(), k.exists(), k.indexes(), k.etag())
+	if k.info == models.InterfaceKind { // nothing of it is stored
+		c.AddCommand(k.waitForInterface())
+		return c
+	}
+	c.AddCommand(k.wait())
+	if k.name != "leases" { // those are for the DHCP server to write
+		c.AddCommand(k.create(), k.update(), k.patch())
+	}
+	c.AddCommand(k.destroy(), k.meta(), k.actions(), k.action(), k.runaction())
 	o := k.info.New()
 	if _, ok := o.(models.ParamHolder); ok {
 		c.AddCommand(k.params(), k.getParam(), k.setParam(), k.addParam(), k.removeParam())
@@ -74,6 +83,7 @@ var samples = map[string]string{
 	"bootenvs": "local", "jobs": "Uuid:3e7031fe-3062-45f1-835c-92541bc9cbd3", "machines": "Name:web1.example.com",
 	"params": "ntp-servers", "plugin_providers": "callback", "plugins": "callback", "profiles": "global", "roles": "superuser", "stages": "none", "tasks": "install-nginx",
 	"catalog_items": "drp-v4.8.0", "contexts": "docker-runner", "endpoints": "site-b", "pools": "workers", "version_sets": "production",
+	"interfaces": "eth0", "leases": "192.168.124.10", "reservations": "192.168.124.5", "subnets": "lan",
 	"templates": "motd.tmpl", "tenants": "acme", "users": "rocketskates", "workflows": "provision",
 }
 
@@ -82,6 +92,28 @@ func (k *kind) sample() string {
 		return s
 	}
 	return "Key:example"
+}
+
+// bodies are the objects in examples of kinds that need more than their key.
+var bodies = map[string]string{
+	"machines":     `{"Name": "web1.example.com"}`,
+	"reservations": `{"Addr": "192.168.124.5", "Token": "52:54:00:12:34:56"}`,
+	"subnets":      `{"Name": "lan", "Subnet": "192.168.124.0/24", "ActiveStart": "192.168.124.10", "ActiveEnd": "192.168.124.99"}`,
+}
+
+func (k *kind) body() string {
+	if b, ok := bodies[k.name]; ok {
+		return b
+	}
+	return fmt.Sprintf(`{"%s": "example"}`, k.info.KeyField)
+}
+
+// aFlag is a field to filter by in examples.
+func (k *kind) aFlag() string {
+	if k.info == models.InterfaceKind {
+		return "ReadOnly"
+	}
+	return "Available"
 }
 
 // at is the path of an object, or of something below it.

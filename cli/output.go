@@ -106,6 +106,11 @@ var columns = map[string][]string{
 	"pools":         {"Id", "Available", "ParentPool", "Description"},
 	"version_sets":  {"Id", "Available", "Apply", "DRPVersion", "Description"},
 
+	"interfaces":   {"Name", "Index", "ActiveAddress", "Addresses", "Gateway", "DnsServers"},
+	"leases":       {"Addr", "Token", "State", "ExpireTime", "Via", "SkipBoot"},
+	"reservations": {"Addr", "Token", "Subnet", "Scoped", "Available", "Description"},
+	"subnets":      {"Name", "Subnet", "Enabled", "ActiveStart", "ActiveEnd", "NextServer", "Description"},
+
 	"contents": {"meta.Name", "meta.Version", "meta.Type", "Counts", "Warnings"},
 }
 

@@ -56,7 +56,7 @@ func (k *kind) list() *cobra.Command {
 		long: fmt.Sprintf("List the %s that match every filter. A filter is FIELD=VALUE, or the three words FIELD OP VALUE\n"+
 			"with one of the operators eq, ne, lt, lte, gt, gte, re, in, nin, between and except; the last four\n"+
 			"take values separated by commas. Instead of a field the name of a param will do, and Meta.KEY.", k.name),
-		example: fmt.Sprintf("drp %s list\ndrp %s list Available=true --sort %s --limit 10\ndrp %s list %s re '^w.*1$' -F table", k.name, k.name, k.info.KeyField, k.name, k.info.KeyField),
+		example: fmt.Sprintf("drp %s list\ndrp %s list %s=true --sort %s --limit 10\ndrp %s list Key re '^w.*1$' -F table", k.name, k.name, k.aFlag(), k.info.KeyField, k.name),
 		args:    atLeast(0),
 		flags: func(p *pflag.FlagSet) {
 			s.add(p)
@@ -146,7 +146,7 @@ func (k *kind) count() *cobra.Command {
 		use:     "count [filters...]",
 		short:   "Count " + k.name,
 		long:    fmt.Sprintf("Print how many %s match every filter; see list for how filters are written.", k.name),
-		example: fmt.Sprintf("drp %s count\ndrp %s count Available=false", k.name, k.name),
+		example: fmt.Sprintf("drp %s count\ndrp %s count %s=false", k.name, k.name, k.aFlag()),
 		args:    atLeast(0),
 		run: func(ctx context.Context, args []string) error {
 			q := url.Values{}
@@ -199,7 +199,7 @@ func (k *kind) show() *cobra.Command {
 		short: "Show a " + k.single,
 		long: fmt.Sprintf("Show one %s.\nWith --wait, show it when it has changed; after that time %q is printed.\n"+
 			"With --at, show it as it was at a revision, a time, or some time ago.", k.single, noChange),
-		example: fmt.Sprintf("drp %s show %s\ndrp %s show %s --wait 5m\ndrp %s show %s --at 1h", k.name, k.sample(), k.name, k.sample(), k.name, k.sample()),
+		example: k.showExamples(),
 		args:    exactly(1),
 		flags: func(f *pflag.FlagSet) {
 			s.add(f)
@@ -222,6 +222,14 @@ func (k *kind) show() *cobra.Command {
 			return k.shows(raw, err)
 		},
 	})
+}
+
+func (k *kind) showExamples() string {
+	call := "drp " + k.name + " show " + k.sample()
+	if k.info == models.InterfaceKind {
+		return call
+	}
+	return call + "\n" + call + " --wait 5m\n" + call + " --at 1h"
 }
 
 func (k *kind) exists() *cobra.Command {
@@ -290,7 +298,7 @@ func (k *kind) indexes() *cobra.Command {
 }
 
 // unnamed are the kinds that need more than a name to be created.
-var unnamed = map[string]bool{"roles": true, "templates": true, "workflows": true}
+var unnamed = map[string]bool{"reservations": true, "roles": true, "templates": true, "workflows": true}
 
 func (k *kind) create() *cobra.Command {
 	if k.name == "jobs" {
@@ -301,7 +309,7 @@ func (k *kind) create() *cobra.Command {
 		short: "Create a " + k.single,
 		long: fmt.Sprintf("Create a %s from JSON or YAML, given as text, file, URL or - for stdin. Where only a name is\n"+
 			"needed, the name alone will do for most kinds. -f asks the server to relax its checks.", k.single),
-		example: fmt.Sprintf("drp %s create '{\"%s\": \"example\"}'\ndrp %s create - < %s.yaml", k.name, k.info.KeyField, k.name, k.single),
+		example: fmt.Sprintf("drp %s create '%s'\ndrp %s create - < %s.yaml", k.name, k.body(), k.name, k.single),
 		args:    exactly(1),
 		run: func(ctx context.Context, args []string) error {
 			doc, err := k.object(ctx, args[0])
@@ -381,7 +389,7 @@ func (k *kind) change(ctx context.Context, id string, paranoid bool, edit func(d
 	if err != nil {
 		return nil, err
 	}
-	return k.do(ctx, http.MethodPatch, k.at(key), ops, k.forced())
+	return k.do(ctx, http.MethodPatch, k.at(k.info.CanonicalKey(key)), ops, k.forced())
 }
 
 func (k *kind) base(ctx context.Context, id string) (json.RawMessage, error) {

@@ -115,7 +115,7 @@ func (w *waiter) run(ctx context.Context) error {
 	if err != nil {
 		return w.cause(ctx, err)
 	}
-	key := fmt.Sprint(doc[w.info.KeyField])
+	key := w.info.CanonicalKey(fmt.Sprint(doc[w.info.KeyField]))
 	events, err := w.client.Watch(ctx, w.filters(key)...)
 	if err != nil {
 		return w.cause(ctx, err)
@@ -188,7 +188,7 @@ func (w *waiter) have(ctx context.Context, key string) (json.RawMessage, error) 
 	}
 	name := fieldName(doc, w.field)
 	if _, ok := doc[name]; !ok {
-		return nil, fmt.Errorf("a %s has no field %s", w.single, w.field)
+		return nil, fmt.Errorf("%s have no field %s", w.name, w.field)
 	}
 	return must(doc[name]), nil
 }

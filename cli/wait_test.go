@@ -145,7 +145,7 @@ func TestWaitCanBeInterrupted(t *testing.T) {
 func TestWaitForAFieldThatIsNotThereFails(t *testing.T) {
 	w := newWorld(t, `{"Name":"k.1"}`, "")
 	r := w.call(t, "profiles", "wait", "Name:x", "Availible", "true")
-	want(t, "result", r, result{"", "Error: a profile has no field Availible\n", 1})
+	want(t, "result", r, result{"", "Error: profiles have no field Availible\n", 1})
 }
 
 func TestEventsArePrintedUntilTheInterrupt(t *testing.T) {

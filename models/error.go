@@ -67,8 +67,14 @@ func Invalidf(o Object, messages ...string) *Error {
 	return Problem(Invalid, o.Kind(), o.Key(), messages...).Typed("ValidationError")
 }
 
-// MissingError says that there is no such object.
-func MissingError(kind, key string) *Error { return Problem(NotFound, kind, key, "Not Found") }
+// MissingError says that there is no such object. What is known by its address is named by its key,
+// anything else as the caller has it.
+func MissingError(kind, key string) *Error {
+	if k, ok := KindOf(kind); ok && k.Types[k.KeyField] == IndexIP {
+		key = k.CanonicalKey(key)
+	}
+	return Problem(NotFound, kind, key, "Not Found")
+}
 
 // Error renders as Digital Rebar's client does: "Type: Model/Key: message", or the messages
 // below each other when there are several.

@@ -2,6 +2,7 @@ package models
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -22,6 +23,8 @@ const (
 	IndexTime   IndexType = "dateTime"
 	IndexUUID   IndexType = "UUID string"
 	IndexIP     IndexType = "IP Address"
+	IndexCIDR   IndexType = "CIDR Address"
+	IndexStamp  IndexType = "Date/Time string" // a time too; what is none is refused in other words
 )
 
 // Index describes a field that lists can be filtered and sorted by.
@@ -31,10 +34,12 @@ type Index struct {
 	Unordered bool // a list: any of its elements may match
 	Regex     bool
 	field     []int
-	member    string // of a Custom object, where it is none of its fields
+	member    string             // of a Custom object, where it is none of its fields
+	computed  func(Object) []any // instead of the field
+	badIP     string
 }
 
-// unindexed are fields that must not be probed by filters.
+// unindexed are fields that must not be probed by filters, unless their kind gives them a type.
 var unindexed = map[string]bool{"Secret": true, "PasswordHash": true, "Token": true, "Fingerprint": true}
 
 // Indexes is every index of the kind by name: Key, Valid, and each field that is a scalar or a
@@ -46,19 +51,23 @@ func (k *KindInfo) buildIndexes() {
 	k.indexes = map[string]Index{}
 	for _, f := range reflect.VisibleFields(reflect.TypeOf(k.New()).Elem()) {
 		t, list, ok := indexTypeOf(f.Type)
-		if !ok || unindexed[f.Name] {
+		over, given := k.Types[f.Name]
+		if !ok || unindexed[f.Name] && !given {
 			continue
 		}
-		if over, ok := k.Types[f.Name]; ok {
+		if given {
 			t = over
 		}
-		ix := Index{Type: t, Unordered: list, Regex: t == IndexString, field: f.Index}
+		ix := Index{Type: t, Unordered: list, Regex: t == IndexString, field: f.Index, badIP: k.BadIP}
 		ix.Unique = f.Name == k.KeyField || contains(k.Unique, f.Name)
 		switch f.Name {
 		case "Validated":
 			k.indexes["Valid"] = ix
 		case k.KeyField:
 			k.indexes["Key"] = ix
+			if t == IndexIP {
+				k.indexes["Key"] = Index{Type: IndexString, Unique: true, Regex: true, computed: func(o Object) []any { return []any{o.Key()} }}
+			}
 		}
 		k.indexes[f.Name] = ix
 	}
@@ -71,6 +80,10 @@ func (k *KindInfo) buildIndexes() {
 			}
 			t, ix.field = f.Type, append(ix.field, f.Index...)
 		}
+		k.indexes[name] = ix
+	}
+	for name, ix := range k.Computed {
+		ix.badIP = k.BadIP
 		k.indexes[name] = ix
 	}
 }
@@ -87,7 +100,7 @@ func indexTypeOf(t reflect.Type) (it IndexType, list, ok bool) {
 		return IndexString, false, true
 	case reflect.Bool:
 		return IndexBool, false, true
-	case reflect.Int:
+	case reflect.Int, reflect.Int32:
 		return IndexInt, false, true
 	}
 	return "", false, false
@@ -97,6 +110,9 @@ func indexTypeOf(t reflect.Type) (it IndexType, list, ok bool) {
 func (ix Index) values(o Object) []any {
 	if ix.member != "" {
 		return ix.memberValues(o)
+	}
+	if ix.computed != nil {
+		return ix.computed(o)
 	}
 	v := reflect.ValueOf(o).Elem().FieldByIndex(ix.field)
 	if ix.Unordered {
@@ -111,11 +127,14 @@ func (ix Index) values(o Object) []any {
 		return []any{v.Bool()}
 	case IndexInt:
 		return []any{v.Int()}
-	case IndexTime:
+	case IndexTime, IndexStamp:
 		return []any{v.Interface()}
 	case IndexIP:
 		a, _ := netip.ParseAddr(v.String())
 		return []any{a}
+	case IndexCIDR:
+		p, _ := netip.ParsePrefix(v.String())
+		return []any{p.Masked()}
 	}
 	return []any{v.String()}
 }
@@ -171,6 +190,12 @@ func (ix Index) parse(name, s string) (any, error) {
 		return f, nil
 	case IndexTime:
 		return parseTime(s)
+	case IndexStamp:
+		t, err := parseTime(s)
+		if err != nil {
+			return nil, fmt.Errorf("%s is not valid: %w", name, err)
+		}
+		return t, nil
 	case IndexUUID:
 		if s != "" && !IsUUID(strings.ToLower(s)) {
 			return nil, fmt.Errorf("Invalid UUID: %s", s) //nolint:staticcheck // text of the contract
@@ -182,9 +207,18 @@ func (ix Index) parse(name, s string) (any, error) {
 		}
 		a, err := netip.ParseAddr(s)
 		if err != nil {
-			return nil, fmt.Errorf("Invalid address: %s", s) //nolint:staticcheck // text of the contract
+			return nil, fmt.Errorf(cmp.Or(ix.badIP, "Invalid address: %[2]s"), name, s)
 		}
-		return a, nil
+		return a.Unmap(), nil
+	case IndexCIDR:
+		if s == "" {
+			return netip.Prefix{}, nil
+		}
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, fmt.Errorf("Invalid subnet CIDR: %s", s) //nolint:staticcheck // text of the contract
+		}
+		return p.Masked(), nil
 	}
 	return s, nil
 }

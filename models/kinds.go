@@ -3,6 +3,7 @@ package models
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 )
 
 // KindInfo describes a kind of object.
@@ -15,7 +16,13 @@ type KindInfo struct {
 	Unique []string
 	// Inner are the indexes on fields of a field, by the path to it.
 	Inner map[string][]string
-	// KeyField is the name of the field that holds the key.
+	// Computed are indexes that are no fields.
+	Computed map[string]Index
+	// BadIP refuses what is no address in a filter, in words of the kind's own: a format of the
+	// index's name and the value.
+	BadIP string
+	// KeyField is the name of the field that holds the key. One that holds an IPv4 address is the
+	// key in hexadecimal digits.
 	KeyField string
 	// Internal kinds are stored but have no routes of their own.
 	Internal bool
@@ -37,6 +44,7 @@ var Kinds = []*KindInfo{
 	{Name: "contexts", KeyField: "Name", New: func() Object { return &Context{} }},
 	{Name: "endpoints", KeyField: "Id", New: func() Object { return &Endpoint{} }},
 	{Name: "jobs", KeyField: "Uuid", New: func() Object { return &Job{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "Machine": IndexUUID, "Previous": IndexUUID}},
+	{Name: "leases", KeyField: "Addr", New: func() Object { return &Lease{} }, Types: map[string]IndexType{"Addr": IndexIP, "NextServer": IndexIP, "Via": IndexIP, "Token": IndexString, "ExpireTime": IndexStamp}, BadIP: "%[1]s must be an IP address"},
 	{Name: "machines", KeyField: "Uuid", New: func() Object { return &Machine{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "CurrentJob": IndexUUID, "Address": IndexIP}, Unique: []string{"Name"}},
 	{Name: "params", KeyField: "Name", New: func() Object { return &Param{} }},
 	{Name: "plugin_providers", KeyField: "Name", New: func() Object { return &PluginProvider{} }, Given: true},
@@ -44,8 +52,11 @@ var Kinds = []*KindInfo{
 	{Name: "pools", KeyField: "Id", New: func() Object { return &Pool{} }},
 	{Name: "preferences", KeyField: "Name", New: func() Object { return &Pref{} }},
 	{Name: "profiles", KeyField: "Name", New: func() Object { return &Profile{} }},
+	{Name: "reservations", KeyField: "Addr", New: func() Object { return &Reservation{} }, Types: map[string]IndexType{"Addr": IndexIP, "NextServer": IndexIP, "Token": IndexString}, BadIP: "Invalid Address: %[2]s"},
 	{Name: "roles", KeyField: "Name", New: func() Object { return &Role{} }},
 	{Name: "stages", KeyField: "Name", New: func() Object { return &Stage{} }},
+	{Name: "subnets", KeyField: "Name", New: func() Object { return &Subnet{} }, Types: map[string]IndexType{"Subnet": IndexCIDR, "NextServer": IndexIP, "ActiveStart": IndexIP, "ActiveEnd": IndexIP}, BadIP: "Invalid Address: %[2]s",
+		Computed: map[string]Index{"Address": spanIndex((*Subnet).hosts), "ActiveAddress": spanIndex((*Subnet).activeSpan)}},
 	{Name: "tasks", KeyField: "Name", New: func() Object { return &Task{} }},
 	{Name: "templates", KeyField: "ID", New: func() Object { return &Template{} }},
 	{Name: "tenants", KeyField: "Name", New: func() Object { return &Tenant{} }},
@@ -63,6 +74,18 @@ var byName = func() map[string]*KindInfo {
 	}
 	return m
 }()
+
+// CanonicalKey is the key that is meant by what a caller has written for one: UUIDs may be in any
+// letter case, and what is known by its IPv4 address also in the dotted form.
+func (k *KindInfo) CanonicalKey(id string) string {
+	switch k.Types[k.KeyField] {
+	case IndexUUID:
+		return strings.ToLower(id)
+	case IndexIP:
+		return addrKey(id)
+	}
+	return id
+}
 
 // KindOf finds a kind by its prefix. Those that plugin providers define are not among them: which
 // there are depends on the state of a server.

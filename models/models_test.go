@@ -28,6 +28,10 @@ var fields = map[string]string{
 	"roles":       "Claims Description Documentation Name",
 	"preferences": "Name Val",
 	"plugins":     "Description Documentation Name Params Partial PluginErrors Provider",
+	"subnets": "ActiveEnd ActiveLeaseTime ActiveStart Description Documentation Enabled Name NextServer OnlyReservations Options Pickers Proxy " +
+		"ReservedLeaseTime Strategy Subnet Unmanaged",
+	"reservations": "Addr Description Documentation Duration NextServer Options Scoped Strategy Subnet Token",
+	"leases":       "Addr Duration ExpireTime NextServer Options ProvidedOptions SkipBoot State Strategy Token Via",
 
 	"contexts":     "Description Documentation Engine Image Name",
 	"pools":        "Id",

@@ -42,7 +42,7 @@ func scramble(r *rand.Rand, v reflect.Value) {
 		v.SetString(awkward[r.IntN(len(awkward))])
 	case reflect.Bool:
 		v.SetBool(r.IntN(2) == 0)
-	case reflect.Int:
+	case reflect.Int, reflect.Int32:
 		v.SetInt(r.Int64N(7) - 3)
 	case reflect.Uint8:
 		v.SetUint(r.Uint64N(256))

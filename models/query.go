@@ -125,7 +125,11 @@ func (k *KindInfo) filter(name, text string) (Filter, error) {
 		return f, nil
 	}
 	for _, s := range raw {
-		v, err := f.parse(strings.TrimSpace(s))
+		s = strings.TrimSpace(s)
+		if name == "Key" {
+			s = k.CanonicalKey(s)
+		}
+		v, err := f.parse(s)
 		if err != nil {
 			return f, err
 		}
@@ -262,6 +266,16 @@ func compareValues(a, b any) (int, bool) {
 	case netip.Addr:
 		b, ok := b.(netip.Addr)
 		return a.Compare(b), ok
+	case netip.Prefix:
+		b, ok := b.(netip.Prefix)
+		return a.Compare(b), ok
+	case span:
+		switch b := b.(type) {
+		case netip.Addr:
+			return a.compare(b), true
+		case span: // to sort by
+			return cmp.Or(a.from.Compare(b.from), a.to.Compare(b.to)), true
+		}
 	}
 	return 0, false
 }

@@ -46,6 +46,8 @@ type API struct {
 	Log     *slog.Logger
 	Lines   func() []models.LogLine // the newest of Log
 	Purge   func() models.Purge     // which jobs go by themselves
+	// Interfaces are the network interfaces of the host, by name.
+	Interfaces func() ([]*models.Interface, error)
 
 	Meter       Meter
 	Metrics     http.Handler // what Meter and others have counted

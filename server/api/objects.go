@@ -32,21 +32,26 @@ func (a *API) list(k *models.KindInfo) handler {
 		if err != nil {
 			return 0, nil, err
 		}
-		var b bytes.Buffer
-		b.WriteByte('[')
-		for i, e := range found {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			raw, err := a.shape(r, e)
-			if err != nil {
-				return 0, nil, err
-			}
-			b.Write(raw)
-		}
-		b.WriteByte(']')
-		return http.StatusOK, rawJSON(b.Bytes()), nil
+		return a.show(r, found)
 	}
+}
+
+// show answers with a list.
+func (a *API) show(r *request, list []*objects.Entry) (int, any, error) {
+	var b bytes.Buffer
+	b.WriteByte('[')
+	for i, e := range list {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		raw, err := a.shape(r, e)
+		if err != nil {
+			return 0, nil, err
+		}
+		b.Write(raw)
+	}
+	b.WriteByte(']')
+	return http.StatusOK, rawJSON(b.Bytes()), nil
 }
 
 func (a *API) count(k *models.KindInfo) handler {
@@ -73,7 +78,11 @@ func (a *API) search(r *request, k *models.KindInfo, v *objects.View) ([]*object
 	if err != nil {
 		return nil, err
 	}
-	found, n, err := a.Objects.ListIn(r.ctx, v, k.Name, q)
+	return r.counted(a.Objects.ListIn(r.ctx, v, k.Name, q))
+}
+
+// counted says in the headers how much a list request has found.
+func (r *request) counted(found []*objects.Entry, n int, err error) ([]*objects.Entry, error) {
 	r.Header("X-DRP-LIST-FILTER-COUNT", strconv.Itoa(n))
 	r.Header("X-DRP-LIST-COUNT", strconv.Itoa(len(found)))
 	return found, err

@@ -109,6 +109,11 @@ func (a *API) Router() *gin.Engine {
 	v3.PUT("/contents/:id", a.limited(packLimit, wide(a.putContent)))
 	v3.DELETE("/contents/:id", a.open(a.removeContent))
 
+	v3.GET("/interfaces", a.open(wide(a.listInterfaces)))
+	v3.HEAD("/interfaces", a.open(wide(a.countInterfaces)))
+	v3.GET("/interfaces/:id", a.open(wide(a.getInterface)))
+	v3.HEAD("/interfaces/:id", a.open(wide(a.getInterface)))
+
 	v3.GET("/prefs", a.open(a.getPrefs))
 	v3.POST("/prefs", a.open(a.setPrefs))
 

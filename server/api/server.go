@@ -43,6 +43,7 @@ func (a *API) indexes(r *request) (int, any, error) {
 			all[k.Name] = k.Indexes()
 		}
 	}
+	all[models.InterfaceKind.Name] = models.InterfaceKind.Indexes()
 	return http.StatusOK, all, nil
 }
 
@@ -59,17 +60,21 @@ func baseIndexes() map[string]models.Index {
 }
 
 func (a *API) indexesOf(r *request) (int, any, error) {
-	if k, ok := a.Objects.View().KindOf(r.Param("type")); ok {
-		return http.StatusOK, k.Indexes(), nil
+	return http.StatusOK, a.indexesFor(r.Param("type")), nil
+}
+
+func (a *API) indexesFor(kind string) map[string]models.Index {
+	if k, ok := a.Objects.View().KindOf(kind); ok {
+		return k.Indexes()
 	}
-	return http.StatusOK, baseIndexes(), nil
+	if kind == models.InterfaceKind.Name {
+		return models.InterfaceKind.Indexes()
+	}
+	return baseIndexes()
 }
 
 func (a *API) index(r *request) (int, any, error) {
-	if k, ok := a.Objects.View().KindOf(r.Param("type")); ok {
-		return http.StatusOK, k.Indexes()[r.key()], nil
-	}
-	return http.StatusOK, baseIndexes()[r.key()], nil
+	return http.StatusOK, a.indexesFor(r.Param("type"))[r.key()], nil
 }
 
 func (a *API) getPrefs(r *request) (int, any, error) {

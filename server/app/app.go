@@ -26,6 +26,7 @@ import (
 	"drp/server/events"
 	"drp/server/joblog"
 	"drp/server/metrics"
+	"drp/server/network"
 	"drp/server/objects"
 	"drp/server/params"
 	"drp/server/prefs"
@@ -108,6 +109,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	params.Register(a.objects)
 	render.Register(a.objects)
 	workflow.Register(a.objects)
+	network.Register(a.objects)
 	logs, err := joblog.Open(filepath.Join(cfg.BaseRoot, "job-logs"))
 	if err != nil {
 		return nil, err
@@ -143,7 +145,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	})
 	a.api = &api.API{
 		Objects: a.objects, Auth: a.auth, Prefs: preferences, Jobs: a.jobs, Logs: logs, Render: renderer,
-		Content: packs, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info, Now: time.Now, Log: a.log,
+		Content: packs, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info, Interfaces: network.Interfaces, Now: time.Now, Log: a.log,
 		Meter: a.metrics.Route, Metrics: a.metrics.Handler(), MetricsOpen: cfg.MetricsOpen, Ready: a.ready.reasons,
 		Lines: lines.Lines, Purge: a.purge,
 	}

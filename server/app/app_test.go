@@ -190,6 +190,9 @@ func populate(t *testing.T, admin client) map[string]string {
 		{"bootenvs", `{"Name":"env","OS":{"Name":"env"}}`, "env"},
 		{"roles", `{"Name":"reader","Claims":[{"scope":"machines","action":"list,get","specific":"*"}]}`, "reader"},
 		{"users", `{"Name":"ann","Roles":["reader"]}`, ""},
+		{"subnets", `{"Name":"lan","Subnet":"192.168.124.0/24","OnlyReservations":true}`, "lan"},
+		{"reservations", `{"Addr":"192.168.124.5","Token":"52:54:00:12:34:56","Scoped":true}`, "C0A87C05"},
+		{"leases", `{"Addr":"192.168.124.6","Token":"52:54:00:12:34:57","State":"FAKE"}`, "C0A87C06"},
 	} {
 		admin.must("POST", "/"+o.kind, o.body, nil)
 		if o.key != "" {

@@ -38,6 +38,7 @@ var allowed = []room{
 	{"server/traces", []string{"models", "server/objects"}, nil},
 	{"server/throttle", []string{}, nil},
 	{"server/prefs", []string{"models", "server/objects"}, nil},
+	{"server/network", []string{"models", "server/objects"}, nil},
 	{"server/params", []string{"models", "models/patch", "models/schema", "server/objects"}, nil},
 	{"server/render", []string{"models", "models/functions", "server/objects", "server/params"}, nil},
 	{"server/workflow", []string{"models", "server/objects", "server/params", "server/prefs"}, nil},

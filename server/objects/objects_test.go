@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -52,16 +54,21 @@ func kinds(s *Service) []*models.KindInfo {
 func sample(t *testing.T, kind, name string) models.Object {
 	t.Helper()
 	bodies := map[string]string{
-		"machines": `{"Name":"%s","Uuid":""}`, "jobs": `{"State":"created","Machine":"x%s"}`,
-		"plugins": `{"Name":"%s","Provider":"herd"}`,
-		"cows":    `{"Id":"%s","Tree":{"b":[1.0,{"c":null}],"a":"<>"},"A":null}`, "typed-cows": `{"Id":"%s","Spotted":true}`,
+		"machines": `{"Name":"NAME","Uuid":""}`, "jobs": `{"State":"created","Machine":"xNAME"}`,
+		"plugins": `{"Name":"NAME","Provider":"herd"}`,
+		"cows":    `{"Id":"NAME","Tree":{"b":[1.0,{"c":null}],"a":"<>"},"A":null}`, "typed-cows": `{"Id":"NAME","Spotted":true}`,
+		"leases": `{"Addr":"ADDR","State":"FAKE","Token":"t"}`, "reservations": `{"Addr":"ADDR","Token":"t"}`,
+		"subnets": `{"Name":"NAME","Subnet":"ADDR/32","OnlyReservations":true}`,
 	}
 	body, ok := bodies[kind]
 	if !ok {
 		k, _ := models.KindOf(kind)
-		body = `{"` + k.KeyField + `":"%s"}`
+		body = `{"` + k.KeyField + `":"NAME"}`
 	}
-	o, err := models.Unmarshal(kind, fmt.Appendf(nil, body, name))
+	h := fnv.New32()
+	h.Write([]byte(name))
+	addr := netip.AddrFrom4([4]byte(append([]byte{10}, h.Sum(nil)[:3]...)))
+	o, err := models.Unmarshal(kind, []byte(strings.NewReplacer("NAME", name, "ADDR", addr.String()).Replace(body)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -191,7 +191,7 @@ func keyOf(k *models.KindInfo, id string) string {
 	if field, key, ok := strings.Cut(id, ":"); ok && (field == "Key" || field == k.KeyField) {
 		id = key
 	}
-	return canonicalKey(k, id)
+	return k.CanonicalKey(id)
 }
 
 // mayKnow tells whether the actor may see an object that is not there; of one that claims know by

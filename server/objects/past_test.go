@@ -63,8 +63,8 @@ func play(t *testing.T, s *Service, ctx context.Context, r *rand.Rand, n int, wi
 // disturb makes, alters or deletes one of a few objects of a kind.
 func disturb(t *testing.T, tx *Tx, kind string, r *rand.Rand) error {
 	name := fmt.Sprintf("object%d", r.IntN(3))
-	key := name
-	if kind == "machines" || kind == "jobs" {
+	key := sample(t, kind, name).Key()
+	if key == "" { // made at its creation
 		key = fmt.Sprintf("3e7031fe-3062-45f1-835c-92541bc9cbd%s", name[len(name)-1:])
 	}
 	e, there := tx.Get(kind, key)

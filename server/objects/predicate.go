@@ -236,7 +236,7 @@ func canonicalID(k *models.KindInfo, id string) string {
 	case ok && slices.Contains(k.Unique, field):
 		return id
 	}
-	return canonicalKey(k, id)
+	return k.CanonicalKey(id)
 }
 
 // condsOf turns a test into plain ones: not has one for each it forbids.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"drp/models"
@@ -451,15 +452,14 @@ func (tx *Tx) checkUnique(c *Change) error {
 }
 
 func hasID(k *models.KindInfo, o models.Object, id string) bool {
-	if o.Key() == id {
+	if o.Key() == k.CanonicalKey(id) {
 		return true
 	}
-	for _, field := range append([]string{"Key", k.KeyField}, k.Unique...) {
-		if id == field+":"+k.Indexes()[field].Text(o) {
-			return true
-		}
+	field, value, _ := strings.Cut(id, ":")
+	if field == "Key" || field == k.KeyField {
+		return o.Key() == k.CanonicalKey(value)
 	}
-	return false
+	return slices.Contains(k.Unique, field) && k.Indexes()[field].Text(o) == value
 }
 
 // keepServerFields restores what a caller cannot set.

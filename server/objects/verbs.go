@@ -43,6 +43,37 @@ func (s *Service) ListIn(ctx context.Context, v *View, kind string, q models.Que
 			found = append(found, e)
 		}
 	}
+	found, n := arrange(k, found, q)
+	return found, n, nil
+}
+
+// ListOf is List among objects that are not stored, in the order of their keys.
+func (s *Service) ListOf(ctx context.Context, k *models.KindInfo, list []models.Object, q models.Query) ([]*Entry, int, error) {
+	actor := ActorOf(ctx)
+	all := actor.May(k.Name, "list", "")
+	found := []*Entry{}
+	for _, o := range list {
+		if !all && !actor.Visible(o) || !s.matches(s.View(), o, q.Filters) {
+			continue
+		}
+		e, err := transient(o)
+		if err != nil {
+			return nil, 0, err
+		}
+		found = append(found, e)
+	}
+	found, n := arrange(k, found, q)
+	return found, n, nil
+}
+
+// transient is the entry of an object that is not stored, and so has no revision.
+func transient(o models.Object) (*Entry, error) {
+	raw, err := models.Marshal(o)
+	return &Entry{Object: o, Raw: raw, stored: raw}, err
+}
+
+// arrange orders what was found and cuts it to the page that is asked for; n counts all of it.
+func arrange(k *models.KindInfo, found []*Entry, q models.Query) (page []*Entry, n int) {
 	if q.Sort != "" {
 		ix := k.Indexes()[q.Sort]
 		slices.SortStableFunc(found, func(a, b *Entry) int {
@@ -58,12 +89,12 @@ func (s *Service) ListIn(ctx context.Context, v *View, kind string, q models.Que
 	if q.Reverse {
 		slices.Reverse(found)
 	}
-	n := len(found)
+	n = len(found)
 	found = found[min(q.Offset, n):]
 	if q.Limit >= 0 {
 		found = found[:min(q.Limit, len(found))]
 	}
-	return found, n, nil
+	return found, n
 }
 
 func (s *Service) matches(r Reader, o models.Object, filters []models.Filter) bool {

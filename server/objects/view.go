@@ -233,7 +233,7 @@ func (v *View) Find(kind, id string) (*Entry, bool) {
 	if !ok {
 		return nil, false
 	}
-	if e, ok := v.Get(kind, canonicalKey(k, id)); ok {
+	if e, ok := v.Get(kind, k.CanonicalKey(id)); ok {
 		return e, true
 	}
 	field, value, ok := strings.Cut(id, ":")
@@ -241,7 +241,7 @@ func (v *View) Find(kind, id string) (*Entry, bool) {
 		return nil, false
 	}
 	if field == "Key" || field == k.KeyField {
-		return v.Get(kind, canonicalKey(k, value))
+		return v.Get(kind, k.CanonicalKey(value))
 	}
 	t, ok := v.kinds[kind]
 	if !ok {
@@ -253,14 +253,6 @@ func (v *View) Find(kind, id string) (*Entry, bool) {
 		}
 	}
 	return nil, false
-}
-
-// canonicalKey: UUIDs are known in lower case whatever case they are asked for in.
-func canonicalKey(k *models.KindInfo, id string) string {
-	if k.Types[k.KeyField] == models.IndexUUID {
-		return strings.ToLower(id)
-	}
-	return id
 }
 
 func (v *View) All(kind string) iter.Seq[*Entry] {
