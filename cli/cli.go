@@ -17,6 +17,7 @@ import (
 	"drp/cli/runner"
 	"drp/models"
 
+	"github.com/itchyny/gojq"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -47,6 +48,7 @@ type app struct {
 	name   string // that it was called by
 	flags  flags
 	client *client.Client // nil until it is needed
+	jq     *gojq.Code     // of --jq; nil: none
 }
 
 // Main runs the program under the name in args[0] and returns its exit status: 0 when all went
@@ -126,7 +128,7 @@ func New(name string, s IO, d Deps) *cobra.Command {
 	for _, k := range a.kinds() {
 		root.AddCommand(k.command())
 	}
-	root.AddCommand(a.prefs(), a.contents(), a.events(), a.info(), a.objects(), a.history(), a.undo(), a.logs(), a.version(), a.agent(), a.completion())
+	root.AddCommand(a.prefs(), a.contents(), a.events(), a.info(), a.objects(), a.history(), a.undo(), a.logs(), a.explain(), a.servers(), a.edit(), a.diff(), a.apply(), a.version(), a.agent(), a.completion())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }

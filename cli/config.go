@@ -31,6 +31,7 @@ of the form NAME=VALUE:
   RS_UUID          machine of the agent and processjobs (environment only)
   RS_CONTEXT       context whose tasks these do (environment only)
   RS_JOB_UUID      job that changes are made for; tasks have it (environment only)
+  DRP_SERVER       server by the name that servers add gave it, as --server (environment only)
   RS_TLS_VERIFY    true: refuse a server whose certificate the system does not trust
 
 Servers make their own certificates, so by default any is accepted, as Digital Rebar's
@@ -51,6 +52,7 @@ type flags struct {
 	force, noToken, debug           bool
 	noHeader, exitEarly, noProxy    bool
 	noColor                         bool
+	jq, server                      string
 	truncate                        int
 
 	refGiven      bool // -r with something in it
@@ -68,7 +70,8 @@ func (f *flags) add(p *pflag.FlagSet) {
 	p.StringVarP(&f.fields, "print-fields", "J", "", "fields for table and text, separated by commas")
 	p.BoolVarP(&f.noHeader, "no-header", "H", false, "leave the header out of table and text")
 	p.IntVarP(&f.truncate, "truncate-length", "j", 40, "longest value in table and text; 0: any")
-	p.BoolVarP(&f.noColor, "no-color", "N", false, "plain output; it always is")
+	p.BoolVarP(&f.noColor, "no-color", "N", false, "no colours on a terminal; NO_COLOR in the environment says the same")
+	p.StringVar(&f.jq, "jq", "", "print what this jq filter makes of the output; texts without quotes")
 	p.BoolVarP(&f.force, "force", "f", false, "ask the server to relax its checks")
 	p.BoolVarP(&f.exitEarly, "exit-early", "X", false, "fail when an object that is shown has errors")
 	p.BoolVarP(&f.debug, "debug", "d", false, "tell on stderr which requests are made")
@@ -76,6 +79,7 @@ func (f *flags) add(p *pflag.FlagSet) {
 	p.StringVarP(&f.trace, "trace", "t", "", "level at which the server logs the requests")
 	p.StringVarP(&f.traceToken, "trace-token", "Z", "", "word by which the requests can be found in the server's log")
 	p.StringVarP(&f.forward, "url-proxy", "u", "", "not supported: forward through another server")
+	p.StringVar(&f.server, "server", "", "server to talk to, by the name that servers add gave it")
 	p.StringVar(&f.ca, "ca", "", "accept only servers with a certificate signed by one in this PEM file")
 	p.BoolVar(&f.noProxy, "ignore-unix-proxy", false, "do not use RS_LOCAL_PROXY")
 }
@@ -87,6 +91,13 @@ func (a *app) configure(p *pflag.FlagSet) error {
 		return errors.New("-u: forwarding to another server is not supported; give its URL with -E")
 	}
 	s, err := a.settings()
+	if err == nil {
+		err = a.filter()
+	}
+	if err != nil {
+		return err
+	}
+	chosen, err := a.chosen(s)
 	if err != nil {
 		return err
 	}
@@ -98,11 +109,15 @@ func (a *app) configure(p *pflag.FlagSet) error {
 			}
 		}
 	}
-	fill("endpoint", &f.endpoint, s.get("RS_ENDPOINT"), reachable(s.get("RS_ENDPOINTS")), defaultEndpoint)
-	fill("username", &f.user, s.get("RS_USERNAME"), key, defaultUser)
-	fill("password", &f.password, s.get("RS_PASSWORD"), secret, defaultPassword)
+	fill("endpoint", &f.endpoint, chosen.Endpoint, s.get("RS_ENDPOINT"), reachable(s.get("RS_ENDPOINTS")), defaultEndpoint)
+	fill("username", &f.user, chosen.Username, s.get("RS_USERNAME"), key, defaultUser)
+	fill("password", &f.password, chosen.Password, s.get("RS_PASSWORD"), secret, defaultPassword)
+	fill("ca", &f.ca, chosen.CA)
 	if !p.Changed("username") && !p.Changed("password") {
-		fill("token", &f.token, s.get("RS_TOKEN"))
+		fill("token", &f.token, chosen.Token)
+		if chosen.Username == "" { // else the token is for another server
+			fill("token", &f.token, s.get("RS_TOKEN"))
+		}
 	}
 	fill("format", &f.format, s.get("RS_FORMAT"))
 	f.formatGiven, f.truncateGiven = f.format != "", p.Changed("truncate-length")

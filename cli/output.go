@@ -30,6 +30,9 @@ func (a *app) printOf(kind string, v any) error {
 	if err != nil {
 		return err
 	}
+	if a.flags.jq != "" {
+		return a.printThrough(plain)
+	}
 	if a.flags.fields == "" {
 		a.flags.fields = strings.Join(columns[kind], ",")
 	}
@@ -81,6 +84,9 @@ func (a *app) asJSON(v any) ([]byte, error) {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	err := e.Encode(v)
+	if a.colourful() {
+		return colourJSON(b.Bytes()), err
+	}
 	return b.Bytes(), err
 }
 
@@ -202,6 +208,13 @@ func (a *app) asTable(v any) ([]byte, error) {
 		t.AppendHeader(row(header))
 	}
 	for _, r := range rows {
+		if a.colourful() {
+			for i := range r {
+				if i < len(header) {
+					r[i] = marked(header[i], r[i])
+				}
+			}
+		}
 		t.AppendRow(row(r))
 	}
 	return []byte(t.Render()), nil
