@@ -20,6 +20,7 @@ import (
 	"drp/server/auth"
 	"drp/server/content"
 	"drp/server/events"
+	"drp/server/files"
 	"drp/server/joblog"
 	"drp/server/logs"
 	"drp/server/objects"
@@ -39,6 +40,8 @@ type API struct {
 	Logs    *joblog.Logs
 	Render  *render.Renderer
 	Content *content.Service
+	Files   *files.Store
+	Trees   *files.Trees
 	Events  *events.Hub
 	Guard   *Guard
 	Info    func(local net.Addr) models.Info

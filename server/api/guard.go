@@ -25,6 +25,7 @@ type Limits struct {
 	MachineSockets int           // event streams at a time of one machine or job
 	UserSockets    int           // event streams at a time of one user
 	Stall          time.Duration // how long the body of a request may stand still
+	Upload         int64         // bytes of one file or ISO
 }
 
 // Each rate may be exceeded for a moment, by what so many seconds allow.

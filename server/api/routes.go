@@ -114,6 +114,7 @@ func (a *API) Router() *gin.Engine {
 	v3.GET("/interfaces/:id", a.open(wide(a.getInterface)))
 	v3.HEAD("/interfaces/:id", a.open(wide(a.getInterface)))
 
+	a.blobRoutes(v3)
 	v3.GET("/prefs", a.open(a.getPrefs))
 	v3.POST("/prefs", a.open(a.setPrefs))
 

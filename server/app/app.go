@@ -24,6 +24,7 @@ import (
 	"drp/server/backup"
 	"drp/server/content"
 	"drp/server/events"
+	"drp/server/files"
 	"drp/server/joblog"
 	"drp/server/metrics"
 	"drp/server/network"
@@ -51,6 +52,8 @@ type App struct {
 	auth    *auth.Auth
 	hub     *events.Hub
 	jobs    *workflow.Jobs
+	files   *files.Store
+	trees   *files.Trees
 	api     *api.API
 	cert    *auth.KeyPair
 	ready   readiness
@@ -108,6 +111,9 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	access.Register(a.objects)
 	params.Register(a.objects)
 	render.Register(a.objects)
+	if err := a.openFiles(); err != nil {
+		return nil, err
+	}
 	workflow.Register(a.objects)
 	network.Register(a.objects)
 	logs, err := joblog.Open(filepath.Join(cfg.BaseRoot, "job-logs"))
@@ -145,7 +151,8 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	})
 	a.api = &api.API{
 		Objects: a.objects, Auth: a.auth, Prefs: preferences, Jobs: a.jobs, Logs: logs, Render: renderer,
-		Content: packs, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info, Interfaces: network.Interfaces, Now: time.Now, Log: a.log,
+		Content: packs, Files: a.files, Trees: a.trees, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info,
+		Interfaces: network.Interfaces, Now: time.Now, Log: a.log,
 		Meter: a.metrics.Route, Metrics: a.metrics.Handler(), MetricsOpen: cfg.MetricsOpen, Ready: a.ready.reasons,
 		Lines: lines.Lines, Purge: a.purge,
 	}
@@ -158,6 +165,7 @@ func (a *App) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop
 	a.working.Go(func() { a.jobs.Run(work) })
+	a.working.Go(func() { a.trees.Run(work) })
 	a.working.Go(func() { a.objects.Retain(work, retainEvery, a.keep) })
 	a.working.Go(func() { a.jobs.RunPurge(work, retainEvery, a.purge) })
 	failed := make(chan error, len(a.servers))
@@ -221,6 +229,9 @@ func (a *App) end() {
 	if a.objects != nil {
 		a.objects.Close()
 	}
+	if a.files != nil {
+		a.files.Close()
+	}
 	if a.engine != nil {
 		if err := a.engine.Close(); err != nil {
 			a.log.Error("closing the store", "error", err)
@@ -260,7 +271,7 @@ func (a *App) listen() error {
 	if a.cert, err = auth.Certificate(certFile, keyFile, certHosts(a.cfg), time.Now); err != nil {
 		return err
 	}
-	files := http.FileServer(plainFiles{http.Dir(filepath.Join(a.cfg.BaseRoot, "tftpboot"))})
+	files := a.files.Handler()
 	if a.ports.api, err = a.serve("api-port", a.cfg.APIPort, true, nil); err != nil {
 		return err
 	}
@@ -312,19 +323,4 @@ func (a *App) announce() {
 		a.log.Warn("the user " + auth.BootstrapUser + " has the default password, so only this machine is let in; " +
 			"change it (drp users password " + auth.BootstrapUser + " NEW) and restart, or give RS_PASSWORD at the first start")
 	}
-}
-
-// plainFiles is a file system that lists no folders.
-type plainFiles struct{ http.FileSystem }
-
-func (p plainFiles) Open(name string) (http.File, error) {
-	f, err := p.FileSystem.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	if st, err := f.Stat(); err != nil || st.IsDir() {
-		f.Close()
-		return nil, os.ErrNotExist
-	}
-	return f, nil
 }

@@ -84,6 +84,7 @@ func Flags() []group {
 	limits.Int("limit-user-streams", 4096, "event streams at a time of one user; 0: any number")
 	limits.Duration("limit-stall", 30*time.Second, "how long a request may stand still on its way in, or an answer on its way out")
 	limits.Duration("limit-idle", 2*time.Minute, "how long a connection may be without a request")
+	limits.Int("limit-upload", 65536, "MiB of one uploaded file or ISO; 0: what the disk has room for")
 	limits.Int("limit-connections", 0, "connections at a time on all ports (default: what the limit of open files allows)")
 
 	self := pflag.NewFlagSet("Server", pflag.ContinueOnError)
@@ -167,7 +168,7 @@ func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 			MachineRate: k.Float64("limit-machine-rate"), UserRate: k.Float64("limit-user-rate"),
 			RefusedRate: k.Float64("limit-refused-rate"), LoginRate: k.Float64("limit-login-rate"),
 			MachineSockets: k.Int("limit-machine-streams"), UserSockets: k.Int("limit-user-streams"),
-			Stall: k.Duration("limit-stall"),
+			Stall: k.Duration("limit-stall"), Upload: int64(k.Int("limit-upload")) << 20,
 		},
 		Connections: k.Int("limit-connections"), Idle: k.Duration("limit-idle"),
 	}
@@ -224,7 +225,7 @@ func checkLimits(k *koanf.Koanf) error {
 			return fmt.Errorf("--%s must be a number of requests a second, not %q", name, k.String(name))
 		}
 	}
-	for _, name := range []string{"limit-machine-streams", "limit-user-streams", "limit-connections"} {
+	for _, name := range []string{"limit-machine-streams", "limit-user-streams", "limit-connections", "limit-upload"} {
 		if n, err := strconv.Atoi(k.String(name)); err != nil || n < 0 {
 			return fmt.Errorf("--%s must be a number, not %q", name, k.String(name))
 		}

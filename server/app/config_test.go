@@ -41,7 +41,7 @@ func TestEveryFlagHasHelpAndReachesTheConfiguration(t *testing.T) {
 		"drp-id": "me", "password": "p", "log-level": "debug", "log-format": "json",
 		"metrics-open": "true", "otlp-endpoint": "http://127.0.0.1:4318", "drain-delay": "3s",
 		"limit-machine-rate": "0", "limit-user-rate": "5.5", "limit-refused-rate": "1", "limit-login-rate": "2", "limit-machine-streams": "3",
-		"limit-user-streams": "0", "limit-stall": "1m", "limit-idle": "1h", "limit-connections": "7",
+		"limit-user-streams": "0", "limit-stall": "1m", "limit-idle": "1h", "limit-connections": "7", "limit-upload": "8",
 	} {
 		if !strings.Contains(usage, "--"+name) {
 			t.Errorf("--%s is missing from the help", name)
@@ -74,6 +74,7 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		"--limit-user-rate":    {nil, []string{"RS_LIMIT_USER_RATE=NaN"}},
 		"--limit-refused-rate": {nil, []string{"RS_LIMIT_REFUSED_RATE=much"}},
 		"--limit-connections":  {[]string{"--limit-connections", "-5"}, nil},
+		"--limit-upload":       {[]string{"--limit-upload", "-5"}, nil},
 		"--limit-stall":        {[]string{"--limit-stall", "0s"}, nil},
 		"--limit-idle":         {nil, []string{"RS_LIMIT_IDLE=2"}},
 		"--tls-key":            {[]string{"--tls-cert", "x"}, nil},
