@@ -74,8 +74,10 @@ func TestMistakesAboutSubnetsAreToldAsDrpcliTellsThem(t *testing.T) {
 	want(t, "no CIDR", strings.Contains(r.err, "Error: 1111.11.2223.544/66666 is not a valid subnet CIDR\n"), true)
 	r = call{name: "drp"}.drp(t, "subnets", "range", "lan", "192.168.100.10", "192.168.100.500")
 	want(t, "under its own name it tells the wrong one", r.err, "Error: 192.168.100.500 is not a valid IPv4\n")
-	r = call{}.drp(t, "reservations", "create", "asdgasdg")
-	want(t, "a reservation by name", r.err, "Error: Unable to create a new reservation by name\n")
+	for _, single := range []string{"reservation", "subnet"} {
+		r = call{}.drp(t, single+"s", "create", "asdgasdg")
+		want(t, "by name", r.err, "Error: Unable to create a new "+single+" by name\n")
+	}
 }
 
 // TestReservationsArePatchedUnderTheirKey: what is shown is the address, what the server calls it by

@@ -298,7 +298,7 @@ func (k *kind) indexes() *cobra.Command {
 }
 
 // unnamed are the kinds that need more than a name to be created.
-var unnamed = map[string]bool{"reservations": true, "roles": true, "templates": true, "workflows": true}
+var unnamed = map[string]bool{"reservations": true, "roles": true, "subnets": true, "templates": true, "workflows": true}
 
 func (k *kind) create() *cobra.Command {
 	if k.name == "jobs" {

@@ -118,7 +118,7 @@ var extraActions = map[string][]string{
 
 // otherScopes are the prefixes that claims may name beside the kinds of this server: what the
 // roles of existing content packs speak of.
-var otherScopes = []string{"interfaces", "tenants"}
+var otherScopes = []string{"interfaces"}
 
 // Scopes is every scope with its actions, as published by /info.
 func Scopes() map[string][]string {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -193,5 +194,88 @@ func TestIndexesOfNetworkKindsAreShown(t *testing.T) {
 		if !slices.Contains(kinds, k) || slices.Contains(kinds, "interfaces") {
 			t.Errorf("/objects: %v", kinds)
 		}
+	}
+}
+
+// TestNetworkObjectsComeBackAsTheyWereSent: each field of each kind, sent whole, patched one by one,
+// and put back whole; what the server sets, and what never changes, stays.
+func TestNetworkObjectsComeBackAsTheyWereSent(t *testing.T) {
+	_, admin, _ := start(t, config(t))
+	option := `[{"Code":1,"Value":"255.255.255.0"},{"Code":28,"Value":"10.1.1.255"},{"Code":67,"Value":"{{.Machine.Name}}"}]`
+	for _, c := range []struct {
+		kind, key string
+		first     map[string]string // by field
+		then      map[string]string
+		fixed     map[string]string // what a patch of them changes nothing of
+	}{
+		{"subnets", "lan", map[string]string{
+			"Name": `"lan"`, "Description": `"d"`, "Documentation": `"x"`, "Enabled": `true`, "Proxy": `true`, "Unmanaged": `false`, "Subnet": `"10.1.1.0/24"`,
+			"NextServer": `"10.1.1.1"`, "ActiveStart": `"10.1.1.2"`, "ActiveEnd": `"10.1.1.3"`, "ActiveLeaseTime": `61`, "ReservedLeaseTime": `7201`,
+			"OnlyReservations": `true`, "Options": option, "Strategy": `"MAC"`, "Pickers": `["none"]`,
+		}, map[string]string{
+			"Description": `"e"`, "Documentation": `"y"`, "Enabled": `false`, "Proxy": `false`, "NextServer": `""`, "ActiveStart": `"10.1.1.3"`, "ActiveEnd": `"10.1.1.9"`,
+			"ActiveLeaseTime": `2147483647`, "ReservedLeaseTime": `7200`, "OnlyReservations": `false`, "Unmanaged": `true`, "Pickers": `["mostExpired","hint"]`,
+			"Options": `[{"Code":1,"Value":"x"},{"Code":28,"Value":"y"}]`, "Subnet": `"10.1.1.7/24"`,
+		}, nil},
+		{"reservations", "0A010105", map[string]string{
+			"Addr": `"10.1.1.5"`, "Description": `"d"`, "Documentation": `"x"`, "Token": `"t"`, "NextServer": `"10.1.1.1"`, "Options": option, "Strategy": `"MAC"`,
+			"Scoped": `true`, "Duration": `7`,
+		}, map[string]string{
+			"Description": `"e"`, "Documentation": `"y"`, "Token": `"u"`, "NextServer": `"0.0.0.0"`, "Options": `[]`, "Strategy": `"other"`, "Scoped": `false`, "Duration": `0`,
+		}, map[string]string{"Subnet": `"another"`}},
+		{"leases", "0A010106", map[string]string{
+			"Addr": `"10.1.1.6"`, "NextServer": `"10.1.1.1"`, "Via": `"10.1.1.2"`, "Token": `"t"`, "Strategy": `"MAC"`, "State": `"ACK"`, "Duration": `7`,
+			"ExpireTime": `"2026-01-01T00:00:00.123456789Z"`, "Options": option, "ProvidedOptions": option, "SkipBoot": `true`,
+		}, map[string]string{
+			"NextServer": `""`, "Via": `"10.1.1.3"`, "Token": `"u"`, "Strategy": `"other"`, "State": `"INVALID"`, "Duration": `0`, "ExpireTime": `"2036-01-01T00:00:00+01:00"`,
+			"Options": `[]`, "ProvidedOptions": `[]`, "SkipBoot": `false`,
+		}, nil},
+	} {
+		t.Run(c.kind, func(t *testing.T) {
+			is := func(when string, want map[string]string) map[string]json.RawMessage {
+				t.Helper()
+				var doc map[string]json.RawMessage
+				admin.must("GET", "/"+c.kind+"/"+c.key, nil, &doc)
+				for field, value := range want {
+					if string(doc[field]) != value {
+						t.Errorf("%s: %s is %s, want %s", when, field, doc[field], value)
+					}
+				}
+				return doc
+			}
+			body := map[string]json.RawMessage{}
+			for field, value := range c.first {
+				body[field] = json.RawMessage(value)
+			}
+			admin.must("POST", "/"+c.kind, body, nil)
+			whole := is("created", c.first)
+			now := map[string]string{}
+			for field, value := range c.first {
+				now[field] = value
+			}
+			fixed := map[string]string{"Validated": `false`, "Available": `false`, "Errors": `["x"]`, "ReadOnly": `true`, "Endpoint": `"x"`, "Bundle": `"x"`}
+			for field, value := range c.fixed {
+				fixed[field] = value
+			}
+			for field, value := range fixed {
+				now[field] = string(whole[field])
+				admin.must("PATCH", "/"+c.kind+"/"+c.key, fmt.Sprintf(`[{"op":"replace","path":"/%s","value":%s}]`, field, value), nil)
+				is("after a patch of "+field, now)
+			}
+			for _, field := range slices.Sorted(maps.Keys(c.then)) {
+				admin.must("PATCH", "/"+c.kind+"/"+c.key, fmt.Sprintf(`[{"op":"replace","path":"/%s","value":%s}]`, field, c.then[field]), nil)
+				now[field] = c.then[field]
+				is("after a patch of "+field, now)
+			}
+			admin.must("PUT", "/"+c.kind+"/"+c.key, whole, nil)
+			for field, value := range is("put back", nil) {
+				if string(value) != string(whole[field]) {
+					t.Errorf("put back: %s is %s, want %s", field, value, whole[field])
+				}
+			}
+			if len(whole) != len(c.first)+len(fixed)+1 { // and Meta
+				t.Errorf("not every field is tried: there are %d", len(whole))
+			}
+		})
 	}
 }

@@ -25,7 +25,7 @@ func Interfaces() ([]*models.Interface, error) {
 	gateways, dns := read("/proc/net/route", gatewaysIn), read("/etc/resolv.conf", resolverIn)
 	list := []*models.Interface{}
 	for _, one := range all {
-		if one.Flags&net.FlagUp == 0 || one.Flags&net.FlagLoopback != 0 {
+		if !useful(one.Flags) {
 			continue
 		}
 		addrs, err := one.Addrs()
@@ -43,6 +43,9 @@ func Interfaces() ([]*models.Interface, error) {
 	slices.SortFunc(list, func(a, b *models.Interface) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
 }
+
+// useful: it is up and leads to others.
+func useful(f net.Flags) bool { return f&net.FlagUp != 0 && f&net.FlagLoopback == 0 }
 
 // active is the first address that hosts can boot from: an IPv4 one that is known beyond its link.
 func active(cidrs []string) string {

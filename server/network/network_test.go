@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -132,6 +133,9 @@ func TestChangesAreRefusedForWhatIsThere(t *testing.T) {
 		{"192.168.125.7", "leases", replace("State", `"EXPIRED"`), "ValidationError: leases/C0A87D07: C0A87D07: State is EXPIRED, but ExpireTime 2026-01-01T12:00:01Z is still to come"},
 		{"192.168.125.7", "leases", `[{"op":"replace","path":"/State","value":"EXPIRED"},{"op":"replace","path":"/ExpireTime","value":"2026-01-01T12:00:00Z"}]`, ""},
 		{"-", "leases", "192.168.125.7", ""},
+		{"+", "leases", `{"Addr":"10.9.0.0","State":"ACK","Token":"x","ExpireTime":"2026-01-01T12:00:00Z"}`, ""},
+		{"+", "subnets", subnetBody("cc", "10.9.0.0/24"), ""},
+		{"10.9.0.0", "leases", replace("State", `"EXPIRED"`), ""}, // what is there must be able to end
 	} {
 		got := ""
 		if err := w.do(c.verb, c.kind, c.what); err != nil {
@@ -265,6 +269,17 @@ func TestTheHostTellsOfItsInterfaces(t *testing.T) {
 	for i, one := range list {
 		if one.Name == "lo" || one.Index == 0 || !one.ReadOnly || one.Addresses == nil || i > 0 && list[i-1].Name >= one.Name {
 			t.Errorf("%+v", one)
+		}
+	}
+}
+
+func TestInterfacesThatAreDownOrLeadNowhereAreLeftOut(t *testing.T) {
+	for flags, want := range map[net.Flags]bool{
+		0: false, net.FlagUp: true, net.FlagUp | net.FlagBroadcast | net.FlagRunning: true,
+		net.FlagBroadcast: false, net.FlagLoopback: false, net.FlagUp | net.FlagLoopback: false,
+	} {
+		if got := useful(flags); got != want {
+			t.Errorf("%v: got %v, want %v", flags, got, want)
 		}
 	}
 }
