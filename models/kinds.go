@@ -30,8 +30,10 @@ type KindInfo struct {
 	// something else.
 	Given bool
 	// Custom kinds are defined by a plugin provider; their objects are *Custom.
-	Custom  bool
-	Schema  json.RawMessage // of a Custom kind: what StoreObjects says of it
+	Custom bool
+	Schema json.RawMessage // of a Custom kind: what StoreObjects says of it
+	// Hidden kinds are Internal, and neither history nor events tell of them.
+	Hidden  bool
 	indexes map[string]Index
 	shape   *shape
 }
@@ -44,6 +46,7 @@ var Kinds = []*KindInfo{
 	{Name: "contexts", KeyField: "Name", New: func() Object { return &Context{} }},
 	{Name: "endpoints", KeyField: "Id", New: func() Object { return &Endpoint{} }},
 	{Name: "jobs", KeyField: "Uuid", New: func() Object { return &Job{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "Machine": IndexUUID, "Previous": IndexUUID}},
+	{Name: "key_pairs", KeyField: "Name", New: func() Object { return &KeyPair{} }, Internal: true, Hidden: true},
 	{Name: "leases", KeyField: "Addr", New: func() Object { return &Lease{} }, Types: map[string]IndexType{"Addr": IndexIP, "NextServer": IndexIP, "Via": IndexIP, "Token": IndexString, "ExpireTime": IndexStamp}, BadIP: "%[1]s must be an IP address"},
 	{Name: "machines", KeyField: "Uuid", New: func() Object { return &Machine{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "CurrentJob": IndexUUID, "Address": IndexIP}, Unique: []string{"Name"}},
 	{Name: "params", KeyField: "Name", New: func() Object { return &Param{} }},
@@ -54,6 +57,7 @@ var Kinds = []*KindInfo{
 	{Name: "profiles", KeyField: "Name", New: func() Object { return &Profile{} }},
 	{Name: "reservations", KeyField: "Addr", New: func() Object { return &Reservation{} }, Types: map[string]IndexType{"Addr": IndexIP, "NextServer": IndexIP, "Token": IndexString}, BadIP: "Invalid Address: %[2]s"},
 	{Name: "roles", KeyField: "Name", New: func() Object { return &Role{} }},
+	{Name: "secure_names", KeyField: "Name", New: func() Object { return &SecureName{} }, Internal: true, Hidden: true},
 	{Name: "stages", KeyField: "Name", New: func() Object { return &Stage{} }},
 	{Name: "subnets", KeyField: "Name", New: func() Object { return &Subnet{} }, Types: map[string]IndexType{"Subnet": IndexCIDR, "NextServer": IndexIP, "ActiveStart": IndexIP, "ActiveEnd": IndexIP}, BadIP: "Invalid Address: %[2]s",
 		Computed: map[string]Index{"Address": spanIndex((*Subnet).hosts), "ActiveAddress": spanIndex((*Subnet).activeSpan)}},

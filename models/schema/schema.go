@@ -130,13 +130,7 @@ type Violation struct {
 // Violations returns what is wrong with a value, in its order and not more of it than anybody
 // reads; none when it is valid.
 func (s *Schema) Violations(value json.RawMessage) []Violation {
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(value))
-	if err == nil {
-		err = sound(v)
-	}
-	if err == nil {
-		err = s.validate(v)
-	}
+	err := s.check(value)
 	if err == nil {
 		return nil
 	}

@@ -24,6 +24,7 @@ import (
 	"drp/server/joblog"
 	"drp/server/logs"
 	"drp/server/objects"
+	"drp/server/params"
 	"drp/server/prefs"
 	"drp/server/render"
 	"drp/server/workflow"
@@ -42,6 +43,7 @@ type API struct {
 	Content *content.Service
 	Files   *files.Store
 	Trees   *files.Trees
+	Params  *params.Vault
 	Events  *events.Hub
 	Guard   *Guard
 	Info    func(local net.Addr) models.Info

@@ -69,7 +69,7 @@ func (a *API) count(k *models.KindInfo) handler {
 
 // search finds what a list request asks for, and says in the headers how much that is.
 func (a *API) search(r *request, k *models.KindInfo, v *objects.View) ([]*objects.Entry, error) {
-	if r.flag("decode") {
+	if _, holder := k.New().(models.ParamHolder); holder && r.flag("decode") {
 		if err := r.actor.Require(k.Name, "getSecure", ""); err != nil {
 			return nil, err
 		}
@@ -93,15 +93,15 @@ func (r *request) counted(found []*objects.Entry, n int, err error) ([]*objects.
 func (a *API) shape(r *request, e *objects.Entry) ([]byte, error) {
 	slim, only := r.query.Get("slim"), r.query.Get("params")
 	h, holder := e.Object.(models.ParamHolder)
-	aggregate := holder && r.flag("aggregate")
-	if slim == "" && only == "" && !aggregate {
+	aggregate, decode := holder && r.flag("aggregate"), holder && r.flag("decode")
+	if slim == "" && only == "" && !aggregate && !decode {
 		return e.Raw, nil
 	}
 	values, partial := map[string]json.RawMessage{}, false
-	if holder && (aggregate || only != "") {
-		m := *h.ParamMap()
+	if holder && (aggregate || decode || only != "") {
+		m := params.Own(a.reader(r), h)
 		if aggregate {
-			m = params.Aggregate(a.Objects.View(), h)
+			m = params.Aggregate(a.reader(r), h)
 		}
 		if only != "" {
 			m, partial = pick(m, strings.Split(only, ",")), true
@@ -170,10 +170,8 @@ func (a *API) get(k *models.KindInfo) handler {
 		if err != nil {
 			return 0, nil, err
 		}
-		if r.flag("decode") {
-			if err := r.actor.Require(k.Name, "getSecure", r.id()); err != nil {
-				return 0, nil, err
-			}
+		if err := r.mayDecode(e.Object); err != nil {
+			return 0, nil, err
 		}
 		if unchanged(r.Request.Header, etag(e)) {
 			after, err := a.changed(r, k, e)

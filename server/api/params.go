@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"drp/models"
-	"drp/server/objects"
 	"drp/server/params"
 )
 
@@ -17,12 +16,7 @@ func (a *API) holder(r *request, k *models.KindInfo) (models.ParamHolder, error)
 	if err != nil {
 		return nil, err
 	}
-	if r.flag("decode") {
-		if err := r.actor.Require(k.Name, "getSecure", r.id()); err != nil {
-			return nil, err
-		}
-	}
-	return e.Object.(models.ParamHolder), nil
+	return e.Object.(models.ParamHolder), r.mayDecode(e.Object)
 }
 
 func (a *API) getParams(k *models.KindInfo) handler {
@@ -31,9 +25,9 @@ func (a *API) getParams(k *models.KindInfo) handler {
 		if err != nil {
 			return 0, nil, err
 		}
-		m := *h.ParamMap()
+		m := params.Own(a.reader(r), h)
 		if r.flag("aggregate") {
-			m = params.Aggregate(a.Objects.View(), h)
+			m = params.Aggregate(a.reader(r), h)
 		}
 		if only := r.query.Get("params"); only != "" {
 			m = pick(m, strings.Split(only, ","))
@@ -49,8 +43,8 @@ func (a *API) getParam(k *models.KindInfo) handler {
 		if err != nil {
 			return 0, nil, err
 		}
-		v := a.Objects.View()
-		value, ok := (*h.ParamMap())[r.key()]
+		v := a.reader(r)
+		value, ok := params.OwnValue(v, h, r.key())
 		switch {
 		case r.flag("compose"):
 			value, err = params.Compose(v, h, r.key())
@@ -107,8 +101,8 @@ func (a *API) setParam(k *models.KindInfo) handler {
 		if err := json.Compact(&value, body); err != nil {
 			return 0, nil, err
 		}
-		err = params.Set(r.ctx, a.Objects, k.Name, r.id(), r.key(), value.Bytes())
-		return http.StatusOK, rawJSON(value.Bytes()), err
+		stored, err := params.Set(r.ctx, a.Objects, k.Name, r.id(), r.key(), value.Bytes())
+		return http.StatusOK, rawJSON(stored), err
 	}
 }
 
@@ -116,19 +110,5 @@ func (a *API) removeParam(k *models.KindInfo) handler {
 	return func(r *request) (int, any, error) {
 		was, err := params.Remove(r.ctx, a.Objects, k.Name, r.id(), r.key())
 		return http.StatusOK, rawJSON(was), err
-	}
-}
-
-// pubkey would be what values of secure params are sealed with.
-func (a *API) pubkey(k *models.KindInfo) handler {
-	return func(r *request) (int, any, error) {
-		e, err := a.Objects.Get(r.ctx, k.Name, r.id())
-		if err != nil {
-			return 0, nil, err
-		}
-		if err := r.actor.Require(k.Name, "updateSecure", objects.AuthKey(e.Object)); err != nil {
-			return 0, nil, err
-		}
-		return 0, nil, models.Errorf(models.Invalid, e.Object, "this server does not keep secure params, so the object has no key to seal them with")
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"drp/server/events"
 	"drp/server/files"
 	"drp/server/joblog"
+	"drp/server/keyring"
 	"drp/server/metrics"
 	"drp/server/network"
 	"drp/server/objects"
@@ -51,6 +52,7 @@ type App struct {
 	objects *objects.Service
 	auth    *auth.Auth
 	hub     *events.Hub
+	secrets secrets
 	jobs    *workflow.Jobs
 	files   *files.Store
 	trees   *files.Trees
@@ -109,7 +111,11 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	}
 	preferences := prefs.New(a.objects)
 	access.Register(a.objects)
-	params.Register(a.objects)
+	a.secrets = secrets{vault: params.Register(a.objects), rotate: make(chan struct{}, 1)}
+	if a.secrets.ring, err = keyring.Open(cfg.KeyFile()); err != nil {
+		return nil, fmt.Errorf("--secret-key: %w", err)
+	}
+	a.secrets.vault.Keys = a.secrets.ring
 	render.Register(a.objects)
 	if err := a.openFiles(); err != nil {
 		return nil, err
@@ -122,6 +128,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	}
 	a.jobs = workflow.New(a.objects, logs, time.Now, a.log)
 	packs := content.New(a.objects, Features, Version)
+	packs.Clear = a.clear
 	a.hub = events.New(a.replay)
 	a.objects.Follow(a.publish)
 	a.objects.Follow(a.follow)
@@ -130,6 +137,9 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 		return nil, err
 	}
 	if err := a.objects.Start(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.unlock(ctx); err != nil {
 		return nil, err
 	}
 	a.hub.Start(a.objects.View().Rev)
@@ -147,11 +157,11 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	renderer := render.New(render.Config{
 		Tokens: tokens{a.auth}, Info: func() models.Info { return a.info(nil) },
 		APIPort: a.ports.api, FilePort: a.ports.static, SecureFilePort: a.ports.secure, Address: cfg.StaticIP,
-		Observe: a.rendering,
+		Observe: a.rendering, Clear: a.secrets.vault.Reader,
 	})
 	a.api = &api.API{
 		Objects: a.objects, Auth: a.auth, Prefs: preferences, Jobs: a.jobs, Logs: logs, Render: renderer,
-		Content: packs, Files: a.files, Trees: a.trees, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info,
+		Content: packs, Params: a.secrets.vault, Files: a.files, Trees: a.trees, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info,
 		Interfaces: network.Interfaces, Now: time.Now, Log: a.log,
 		Meter: a.metrics.Route, Metrics: a.metrics.Handler(), MetricsOpen: cfg.MetricsOpen, Ready: a.ready.reasons,
 		Lines: lines.Lines, Purge: a.purge,
@@ -168,6 +178,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.working.Go(func() { a.trees.Run(work) })
 	a.working.Go(func() { a.objects.Retain(work, retainEvery, a.keep) })
 	a.working.Go(func() { a.jobs.RunPurge(work, retainEvery, a.purge) })
+	a.working.Go(func() { a.rewrap(work) })
 	failed := make(chan error, len(a.servers))
 	a.servers[0].Handler = a.handler()
 	for i, s := range a.servers {
@@ -239,9 +250,13 @@ func (a *App) end() {
 	}
 }
 
-// Reload reads again what can change in a running server: the certificate and the log level.
+// Reload reads again what can change in a running server: the keys of secure params, the certificate
+// and the log level.
 func (a *App) Reload(cfg Config) {
 	a.level.Set(logLevels[cfg.LogLevel])
+	if err := a.readKeys(); err != nil {
+		a.log.Error("the keys of secure params stay as they were", "error", err)
+	}
 	if err := a.cert.Reload(); err != nil {
 		a.log.Error("the certificate stays as it was", "error", err)
 		return

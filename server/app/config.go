@@ -31,6 +31,7 @@ type Config struct {
 	Listen           string // address to listen on; "": all, or loopback under the default password
 	StaticIP         string // address others reach this server at; "": the one they reached it at
 	TLSCert, TLSKey  string // PEM files; "": made at the first start and kept in BaseRoot
+	SecretKey        string // file of the keys that secrets are sealed with; "": secret.key in BaseRoot
 	ID               string // name of this server; "": from the network card
 	Password         string // of the first user, at the first start; "": the default one
 	// The preferences of these names, set at each start; "": as they are.
@@ -71,6 +72,7 @@ func Flags() []group {
 	sec := pflag.NewFlagSet("Security", pflag.ContinueOnError)
 	sec.String("tls-cert", "", "certificate in PEM form (default: made at the first start); SIGHUP reads it again")
 	sec.String("tls-key", "", "key of the certificate in PEM form")
+	sec.String("secret-key", "", "file of the keys that secure params are sealed with (default: secret.key in the base root, made at the\nfirst start); without it they cannot be read again; SIGHUP reads it again")
 	sec.String("password", "", "password of the user rocketskates, used at the first start only; better given as RS_PASSWORD")
 	sec.String("base-token-secret", "", "secret that signs all tokens, 32 bytes, set at each start (default: as it is, random at first);\nanother one ends all tokens; better given as RS_BASE_TOKEN_SECRET")
 	sec.String("system-grantor-secret", "", "the same for tokens that the server hands out itself, any length; better given as RS_SYSTEM_GRANTOR_SECRET")
@@ -160,7 +162,7 @@ func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 		BaseRoot: k.String("base-root"), APIPort: k.Int("api-port"), StaticPort: k.Int("static-port"),
 		StaticSecurePort: k.Int("static-secure-port"), SecurePortChosen: chosen, Listen: k.String("listen"),
 		StaticIP: k.String("static-ip"), TLSCert: k.String("tls-cert"), TLSKey: k.String("tls-key"),
-		ID: k.String("drp-id"), Password: k.String("password"),
+		SecretKey: k.String("secret-key"), ID: k.String("drp-id"), Password: k.String("password"),
 		BaseTokenSecret: k.String("base-token-secret"), SystemGrantorSecret: k.String("system-grantor-secret"), LogLevel: k.String("log-level"),
 		LogFormat: k.String("log-format"), File: path,
 		MetricsOpen: k.Bool("metrics-open"), OTLPEndpoint: k.String("otlp-endpoint"), DrainDelay: k.Duration("drain-delay"),

@@ -65,7 +65,7 @@ func TestEventsOfReservationsBearTheirKey(t *testing.T) {
 	if err != nil || len(commits) != 1 {
 		t.Fatalf("%d commits: %v", len(commits), err)
 	}
-	if e := messages(commits[0]); len(e) != 1 || e[0].Event.Key != "C0A87C05" || e[0].Event.Type != "reservations" || e[0].Event.Action != "update" {
+	if e := messages(a.objects.View(), commits[0]); len(e) != 1 || e[0].Event.Key != "C0A87C05" || e[0].Event.Type != "reservations" || e[0].Event.Action != "update" {
 		t.Errorf("got %+v", e)
 	}
 }

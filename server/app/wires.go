@@ -103,18 +103,22 @@ func (t tokens) Unknown(ttl time.Duration) (string, error) { return t.auth.Unkno
 
 // publish turns a commit into events.
 func (a *App) publish(c *objects.Commit) {
-	a.hub.Publish(messages(c)...)
+	a.hub.Publish(messages(a.objects.View(), c)...)
 }
 
-func messages(c *objects.Commit) []*events.Message {
+// messages are the events of a commit. They show nothing that history would not show now.
+func messages(v *objects.View, c *objects.Commit) []*events.Message {
 	list := make([]*events.Message, 0, len(c.Changes))
-	for i, w := range c.Changes {
-		e := models.Event{Time: c.Time, Type: w.Kind, Action: string(w.Op), Key: w.Key, Principal: c.Who, Rev: c.Rev, More: i < len(c.Changes)-1}
-		shown := w.New
+	for _, w := range c.Changes {
+		if k, ok := models.KindOf(w.Kind); ok && k.Hidden {
+			continue
+		}
+		e := models.Event{Time: c.Time, Type: w.Kind, Action: string(w.Op), Key: w.Key, Principal: c.Who, Rev: c.Rev, More: true}
+		old, shown := v.Conceal(w.Old), v.Conceal(w.New)
 		if shown == nil {
-			shown = w.Old
-		} else if w.Old != nil {
-			e.Original = w.Old.Raw
+			shown = old
+		} else if old != nil {
+			e.Original = old.Raw
 		}
 		e.Object = shown.Raw
 		m := &events.Message{Event: e, AuthKey: objects.AuthKey(shown.Object)}
@@ -122,6 +126,9 @@ func messages(c *objects.Commit) []*events.Message {
 			m.Left = left(c, shown.Object)
 		}
 		list = append(list, m)
+	}
+	if len(list) > 0 {
+		list[len(list)-1].Event.More = false
 	}
 	return list
 }
@@ -149,7 +156,7 @@ func (a *App) replay(ctx context.Context, from, to uint64) iter.Seq2[*events.Mes
 			return
 		}
 		for _, c := range commits {
-			for _, m := range messages(c) {
+			for _, m := range messages(a.objects.View(), c) {
 				if !yield(m, nil) {
 					return
 				}
@@ -228,6 +235,7 @@ var Features = []string{
 	"sprig", "multiarch", "actions-in-task-list", "fsm-runner", "bundle-objects", "task-prerequisites",
 	"content-prerequisite-version-checking", "stage-paramer", "threaded-log-levels", "elevated-tasks", "auto-boot-target", "selective-job-purge",
 	"drp-event-resume", "drp-wait", "drp-history",
+	"secure-params", "secure-param-upgrade", "secure-params-in-content-packs",
 }
 
 // info is what the server says of itself to a client that has reached it at the address.

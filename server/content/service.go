@@ -21,6 +21,10 @@ type Service struct {
 	objects  *objects.Service
 	features []string
 	embedded []Layer // what comes with the server, the one that wins first
+
+	// Clear, if set, is what an object has for params, the secure ones in clear; it is asked for
+	// those who may see them.
+	Clear func(models.ParamHolder) models.Params
 }
 
 // New makes a service. Features are those of the server, which packs may require; version is
@@ -66,7 +70,7 @@ func (s *Service) Show(ctx context.Context, name string) (*models.Content, error
 	}
 	for _, l := range s.embedded {
 		if l.Meta.Name == name {
-			return export(l.Meta, existing(actor, l.Objects))
+			return s.export(actor, l.Meta, existing(actor, l.Objects))
 		}
 	}
 	p, ok := objects.Get[*models.Pack](v, name)
@@ -81,7 +85,7 @@ func (s *Service) Show(ctx context.Context, name string) (*models.Content, error
 			}
 		}
 	}
-	return export(p.ContentMeta, list)
+	return s.export(actor, p.ContentMeta, list)
 }
 
 func (s *Service) writable(v *objects.View, actor objects.Actor) (*models.Content, error) {
@@ -93,7 +97,11 @@ func (s *Service) writable(v *objects.View, actor objects.Actor) (*models.Conten
 		section := map[string]json.RawMessage{}
 		for e := range v.All(k.Name) {
 			if !e.Object.Base().ReadOnly && actor.Visible(e.Object) {
-				section[e.Object.Key()] = e.Raw
+				raw, err := s.raw(actor, e)
+				if err != nil {
+					return nil, err
+				}
+				section[e.Object.Key()] = raw
 			}
 		}
 		c.Sections[k.Name] = section
@@ -108,10 +116,11 @@ func existing(actor objects.Actor, list []models.Object) []models.Object {
 
 // export writes objects as a pack. What only a server sets is as in a pack that was never
 // loaded; Bundle still names the pack.
-func export(meta models.ContentMeta, list []models.Object) (*models.Content, error) {
+func (s *Service) export(actor objects.Actor, meta models.ContentMeta, list []models.Object) (*models.Content, error) {
 	c := &models.Content{Meta: meta, Sections: map[string]map[string]json.RawMessage{}}
 	for _, o := range list {
 		o = models.Clone(o)
+		s.reveal(actor, o)
 		b := o.Base()
 		b.Validated, b.Available, b.ReadOnly, b.Errors = false, false, false, []string{}
 		raw, err := models.Marshal(o)

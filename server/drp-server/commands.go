@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"drp/server/app"
 	"drp/server/backup"
+	"drp/server/keyring"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -29,6 +31,7 @@ type command struct {
 type call struct {
 	flags *pflag.FlagSet
 	root  string // the base root
+	key   string // the file of the server's keys
 	args  []string
 	tell  backup.Progress
 }
@@ -38,7 +41,10 @@ var commands = map[string]command{
 jobs, the certificate, the files that machines boot from. The server may run or not; run this on its
 machine, as its user. The copy is checked before it is called good.
 
-The file is a tar archive and holds every secret of the server: keep it as you keep those.
+The file is a tar archive and holds every secret of the server: keep it as you keep those. With
+--without-key it lacks secret.key, and nobody can read the values of secure params from it; then
+keep a copy of that file apart, for without it you cannot either. A key file that --secret-key of
+the server names elsewhere is never part of a backup.
 
 Usage:
   drp-server backup FILE [options]      FILE - is the standard output
@@ -49,6 +55,7 @@ Examples:
   drp-server backup - | age -r age1… > drp.tar.age
 `, func(f *pflag.FlagSet) {
 		f.Bool("without-files", false, "leave out the folder tftpboot: boot files, uploads, ISOs")
+		f.Bool("without-key", false, "leave out secret.key, which the secure params are sealed with")
 	}, doBackup},
 
 	"restore": {`Puts a backup in place, with the server stopped. The backup is unpacked and checked before anything
@@ -64,6 +71,25 @@ Examples:
 `, func(f *pflag.FlagSet) {
 		f.Bool("force", false, "restore into a folder that is not empty; what is there is put aside within it")
 	}, doRestore},
+
+	"rotate-key": {`Adds a new key to the file that the secure params of a server are sealed with (secret.key in the
+base root, or the one that --secret-key names). The server may run or not. It seals with the new
+key from its next start on, or from SIGHUP, and then seals anew what older keys have sealed, while
+it serves. Keys of the past stay in the file: older backups and history need them. So whenever this
+is interrupted nothing is lost; copy the new file to where you keep one apart.
+
+It does not make secrets new that somebody has read: where a key has leaked together with the data,
+set new values too.
+
+Usage:
+  drp-server rotate-key [options]
+
+Examples:
+  drp-server rotate-key --base-root /var/lib/drp && systemctl reload drp-server
+  drp-server rotate-key --secret-key /etc/drp/secret.key
+`, func(f *pflag.FlagSet) {
+		f.String("secret-key", "", "the file (RS_SECRET_KEY; default secret.key in the base root)")
+	}, doRotateKey},
 
 	"check": {`Looks for damage: in the data of a server, running or not, or in a backup. It reads the database with
 SQLite's own check, decodes and validates every object, and takes the whole history back, patch by
@@ -103,6 +129,11 @@ func (c command) run(name string, args []string) error {
 			return err
 		}
 	}
+	if f := flags.Lookup("secret-key"); f != nil && f.Changed {
+		if err := all.Set(f.Name, f.Value.String()); err != nil {
+			return err
+		}
+	}
 	cfg, err := app.Load(all, os.Environ())
 	if err != nil {
 		return err
@@ -111,7 +142,7 @@ func (c command) run(name string, args []string) error {
 	defer stop()
 	p := &progress{on: term.IsTerminal(int(os.Stderr.Fd()))}
 	defer p.clear()
-	return c.do(ctx, &call{flags: flags, root: cfg.BaseRoot, args: flags.Args(), tell: p.tell})
+	return c.do(ctx, &call{flags: flags, root: cfg.BaseRoot, key: cfg.KeyFile(), args: flags.Args(), tell: p.tell})
 }
 
 // progress is a line on a terminal that says how far something long is.
@@ -170,6 +201,10 @@ func doBackup(ctx context.Context, c *call) error {
 	if left, _ := c.flags.GetBool("without-files"); left {
 		o.Without = []string{"tftpboot"}
 	}
+	apart, _ := c.flags.GetBool("without-key")
+	if apart {
+		o.Without = append(o.Without, keyring.FileName)
+	}
 	var m *backup.Manifest
 	if name == "-" {
 		m, err = toOutput(ctx, c.root, o)
@@ -187,6 +222,9 @@ func doBackup(ctx context.Context, c *call) error {
 		total += f.Size
 	}
 	c.say("revision %d, %d files, %s: %s", m.Revision, len(m.Files), size(total), name)
+	if apart || c.key != filepath.Join(c.root, keyring.FileName) {
+		c.say("not in it, and needed with it: %s; keep a copy of that file apart", c.key)
+	}
 	return nil
 }
 
@@ -230,9 +268,27 @@ func doRestore(ctx context.Context, c *call) error {
 		return err
 	}
 	c.say("revision %d of %s is restored to %s", m.Revision, m.Made.Local().Format(time.DateTime), c.root)
+	if _, err := os.Stat(c.key); errors.Is(err, fs.ErrNotExist) {
+		c.say("the backup lacks %s: where it holds secure params, put the copy that you keep apart in place before the server starts", c.key)
+	}
 	if old != "" {
 		c.say("what was there is in %s; delete it when you no longer need it", filepath.Base(old))
 	}
+	return nil
+}
+
+func doRotateKey(_ context.Context, c *call) error {
+	if len(c.args) > 0 {
+		return fmt.Errorf("unexpected argument %q; see drp-server %s --help", c.args[0], c.flags.Name())
+	}
+	if _, err := os.Stat(c.key); err != nil {
+		return fmt.Errorf("there is no key to replace: %w; the server makes the file at its first start", err)
+	}
+	id, err := keyring.Rotate(c.key)
+	if err != nil {
+		return err
+	}
+	c.say("the key %s is added to %s; the server uses it from its next start on, or from SIGHUP", id, c.key)
 	return nil
 }
 

@@ -22,6 +22,7 @@ Usage:
   drp-server backup FILE        copy the data of a server, running or not, into one file
   drp-server restore FILE       put such a copy in place
   drp-server check [FILE]       look for damage in the data, or in a copy
+  drp-server rotate-key         add a new key for secure params
 
 Each command has its own --help.
 
@@ -33,8 +34,8 @@ Examples:
 Every option may stand in the environment too (RS_API_PORT for --api-port) and in the file that
 --config names (api-port: 9092). Flags win over the environment, the environment over the file.
 
-SIGTERM and SIGINT finish the requests under way and stop; SIGHUP reads the certificate and the
-log level again.
+SIGTERM and SIGINT finish the requests under way and stop; SIGHUP reads the certificate, the
+keys of secure params and the log level again.
 
 `
 

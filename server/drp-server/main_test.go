@@ -58,6 +58,13 @@ func TestCommandsDoWhatTheySay(t *testing.T) {
 		{"backup --help", ""},
 		{"restore --help", ""},
 		{"check --help", ""},
+		{"rotate-key --help", ""},
+		{"rotate-key --base-root " + root, ""},
+		{"rotate-key --base-root " + dir, "there is no key"},
+		{"rotate-key --secret-key " + filepath.Join(other, "secret.key"), ""},
+		{"rotate-key now", "unexpected argument"},
+		{"backup " + file + ".2 --without-key --base-root " + root, ""},
+		{"restore " + file + ".2 --base-root " + filepath.Join(dir, "keyless"), ""},
 		{"--help", ""},
 		{"--version", ""},
 	} {

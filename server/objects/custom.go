@@ -34,6 +34,10 @@ func (v *View) Kinds() []*models.KindInfo {
 	return all
 }
 
+// StoredKinds are the names of all kinds of which there may be objects, those too whose provider is
+// not there.
+func (tx *Tx) StoredKinds() []string { return slices.Sorted(maps.Keys(tx.state.kinds)) }
+
 // KindOf finds a kind by its prefix, as the change began.
 func (tx *Tx) KindOf(name string) (*models.KindInfo, bool) { return tx.state.KindOf(name) }
 

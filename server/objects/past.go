@@ -137,7 +137,7 @@ func gone(err error, kind, key string) error {
 // any more, id must be its key.
 func (s *Service) At(ctx context.Context, kind, id string, rev uint64) (*Entry, error) {
 	v, actor := s.View(), ActorOf(ctx)
-	k, known := v.KindOf(kind)
+	k, known := v.shownKind(kind)
 	if !known {
 		return nil, models.MissingError(kind, id)
 	}
@@ -179,6 +179,7 @@ func (s *Service) At(ctx context.Context, kind, id string, rev uint64) (*Entry, 
 		if was, err = entryOf(kind, raw, at); err != nil {
 			return nil, err
 		}
+		was = v.Conceal(was)
 	}
 	if was == nil || !actor.Visible(was.Object) {
 		return nil, models.MissingError(kind, id)
@@ -255,7 +256,7 @@ func (s *Service) ViewAt(ctx context.Context, rev uint64) (*View, error) {
 		if err != nil {
 			return nil, err
 		}
-		then.put(k.Kind, k.ID, e)
+		then.put(k.Kind, k.ID, v.Conceal(e))
 	}
 	return then, nil
 }
@@ -426,7 +427,7 @@ func (s *Service) ofObject(ctx context.Context, q HistoryQuery) iter.Seq2[store.
 // ObjectHistory is the history of one object that the caller may see, named as in a URL; what is
 // not there any more, by its key.
 func (s *Service) ObjectHistory(ctx context.Context, kind, id string, q HistoryQuery) ([]models.HistoryEntry, uint64, error) {
-	k, known := s.View().KindOf(kind)
+	k, known := s.View().shownKind(kind)
 	if !known {
 		return nil, 0, models.MissingError(kind, id)
 	}
@@ -447,11 +448,11 @@ func (s *Service) ObjectHistory(ctx context.Context, kind, id string, q HistoryQ
 
 // told is a write as history shows it; false when the actor may not see the object.
 func told(v *View, a Actor, c *store.Change, w *store.Write) (models.HistoryEntry, bool, error) {
-	k, known := v.KindOf(w.Kind)
+	k, known := v.shownKind(w.Kind)
 	if !known || !a.seesPast(v, k, w) {
 		return models.HistoryEntry{}, false, nil
 	}
-	shown, err := redact(k, w.ID, w.Patch)
+	shown, err := redact(v, k, w.ID, w.Patch)
 	if err != nil {
 		return models.HistoryEntry{}, false, fmt.Errorf("history of revision %d: %w", c.Rev, err)
 	}
@@ -487,9 +488,24 @@ func wholeOf(raw []byte) ([]byte, bool) {
 	return p[0].Value, true
 }
 
+// shownKind is a kind that history tells of.
+func (v *View) shownKind(name string) (*models.KindInfo, bool) {
+	k, known := v.KindOf(name)
+	return k, known && !k.Hidden
+}
+
 // redact takes out of a patch what is never shown.
-func redact(k *models.KindInfo, key string, raw []byte) (json.RawMessage, error) {
+func redact(v *View, k *models.KindInfo, key string, raw []byte) (json.RawMessage, error) {
 	o := k.New()
+	if _, ok := o.(models.ParamHolder); ok && v.Len("secure_names") > 0 {
+		p, err := patch.Decode(raw)
+		if err != nil {
+			return nil, err
+		}
+		if raw, err = conceal(v, p, "").AppendJSON(nil); err != nil {
+			return nil, err
+		}
+	}
 	h, ok := o.(models.Hider)
 	if !ok {
 		return json.RawMessage(raw), nil

@@ -41,7 +41,7 @@ func play(t *testing.T, s *Service, ctx context.Context, r *rand.Rand, n int, wi
 		_, err := s.Do(ctx, false, func(tx *Tx) error {
 			for range 1 + r.IntN(3) {
 				k := some[r.IntN(len(some))]
-				if slices.Contains(without, k.Name) {
+				if k.Hidden || slices.Contains(without, k.Name) {
 					continue
 				}
 				if err := disturb(t, tx, k.Name, r); err != nil {

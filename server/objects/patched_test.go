@@ -14,7 +14,7 @@ import (
 func wholePatched(e *Entry, p patch.Patch) (models.Object, error) {
 	raw, err := p.Apply(e.Raw)
 	if err != nil {
-		return nil, patchError(e.Object, p, err)
+		return nil, patchError(newView(), e.Object, p, err)
 	}
 	return decode(e, raw)
 }
@@ -60,7 +60,7 @@ func FuzzPatchingAPartIsPatchingTheWhole(f *testing.F) {
 		}
 		before := string(e.stored)
 		want, wantErr := wholePatched(e, p)
-		got, gotErr := patched(e, p)
+		got, gotErr := patched(newView(), e, p)
 		if (gotErr == nil) != (wantErr == nil) || gotErr != nil && gotErr.Error() != wantErr.Error() {
 			t.Fatalf("%s of %s: got the error\n%v, want\n%v", p, before, gotErr, wantErr)
 		}

@@ -248,6 +248,21 @@ func (tx *Tx) Recheck(kind, key string) error {
 	return tx.change(&Change{Op: Save, Old: old.Object, New: old.Clone()}, old)
 }
 
+// Builtin tells whether an entry is what the server comes with, and not one of the store.
+func (tx *Tx) Builtin(e *Entry) bool {
+	return tx.state.base(e.Object.Kind(), e.Object.Key()) == e
+}
+
+// Rewrite stores another version of an object, which may be read-only, as a side effect of something
+// else: the object means the same as before.
+func (tx *Tx) Rewrite(o models.Object) error {
+	old, ok := tx.Get(o.Kind(), o.Key())
+	if !ok {
+		return models.MissingError(o.Kind(), o.Key())
+	}
+	return tx.change(&Change{Op: Save, Old: old.Object, New: o}, old)
+}
+
 // maxDerived bounds how deep Rules may derive changes from changes.
 const maxDerived = 32
 

@@ -173,16 +173,20 @@ func Principal(name string) string {
 
 // seesAll refuses changes of objects that the actor may not see.
 func (a Actor) seesAll(v *View, c *store.Change) error {
-	seen := 0
+	seen, all := 0, 0
 	for i := range c.Writes {
-		if k, ok := v.KindOf(c.Writes[i].Kind); ok && a.seesPast(v, k, &c.Writes[i]) {
+		k, known := v.KindOf(c.Writes[i].Kind)
+		if known && k.Hidden {
+			continue // goes with the others
+		}
+		if all++; known && a.seesPast(v, k, &c.Writes[i]) {
 			seen++
 		}
 	}
 	switch {
 	case seen == 0:
 		return models.Problem(models.NotFound, "history", fmt.Sprint(c.Rev), "Not Found")
-	case seen < len(c.Writes):
+	case seen < all:
 		return models.Problem(models.Forbidden, "history", fmt.Sprint(c.Rev), fmt.Sprintf("revision %d also concerns objects that you may not see", c.Rev)).Typed("AUTH")
 	}
 	return nil
@@ -277,6 +281,9 @@ func (o *overwritten) Error() string { return "overwritten since" }
 
 // takeBack reverses one write.
 func (tx *Tx) takeBack(w *store.Write) error {
+	if k, ok := models.KindOf(w.Kind); ok && k.Hidden {
+		return tx.takeBackHidden(w)
+	}
 	is, ok := tx.Get(w.Kind, w.ID)
 	if ok && tx.service.overridable(is) {
 		is, ok = nil, false
@@ -329,6 +336,20 @@ func (tx *Tx) takeBack(w *store.Write) error {
 		return err
 	}
 	return tx.exactly(want)
+}
+
+// takeBackHidden brings back what went with a removed object. What was made or changed stays: later
+// versions of objects rest on it, and it says nothing by itself.
+func (tx *Tx) takeBackHidden(w *store.Write) error {
+	raw, whole := wholeOf(w.Patch)
+	if _, there := tx.Get(w.Kind, w.ID); Op(w.Action) != Delete || !whole || there {
+		return nil
+	}
+	o, err := models.Unmarshal(w.Kind, raw)
+	if err != nil {
+		return err
+	}
+	return tx.Create(o)
 }
 
 // isAsBefore tells whether a document already is as it was before a patch, where that has changed
@@ -426,7 +447,8 @@ func (tx *Tx) exactly(want models.Object) error {
 			return nil, nil, err
 		}
 		p, err := patch.Diff(is.stored, raw, patch.Plain)
-		return is, meaningful(patch.Pointers(p)), err
+		left := slices.DeleteFunc(meaningful(patch.Pointers(p)), func(p string) bool { return tx.sealedSince(is, p) })
+		return is, left, err
 	}
 	is, left, err := differs()
 	if err != nil || len(left) == 0 {
@@ -443,6 +465,17 @@ func (tx *Tx) exactly(want models.Object) error {
 		err = models.Errorf(models.Conflict, want, "what follows from other objects does not let it be as it was: %s", strings.Join(left, ", "))
 	}
 	return err
+}
+
+// sealedSince tells whether a pointer is that of a secure param: what was in clear comes back sealed.
+func (tx *Tx) sealedSince(e *Entry, pointer string) bool {
+	h, ok := e.Object.(models.ParamHolder)
+	keys, err := patch.Split(pointer)
+	if !ok || err != nil || len(keys) < 2 || keys[0] != "Params" {
+		return false
+	}
+	_, secret := tx.Get("secure_names", keys[1])
+	return secret && models.IsSecureData((*h.ParamMap())[keys[1]])
 }
 
 // name turns an overwritten into the Conflict that names the change that came after.

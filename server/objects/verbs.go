@@ -145,7 +145,7 @@ func (s *Service) Patch(ctx context.Context, kind, id string, p patch.Patch, for
 		if err != nil {
 			return "", "", err
 		}
-		o, err := patched(e, p)
+		o, err := patched(tx, e, p)
 		if err != nil {
 			return "", "", err
 		}
@@ -156,21 +156,21 @@ func (s *Service) Patch(ctx context.Context, kind, id string, p patch.Patch, for
 	})
 }
 
-// patched is the object after a patch.
-func patched(e *Entry, p patch.Patch) (models.Object, error) {
-	if o, done, err := patchedPart(e, p); done {
+// patched is the object after a patch; r tells what an error must not show.
+func patched(r Reader, e *Entry, p patch.Patch) (models.Object, error) {
+	if o, done, err := patchedPart(r, e, p); done {
 		return o, err
 	}
 	raw, err := p.Apply(e.Raw)
 	if err != nil {
-		return nil, patchError(e.Object, p, err)
+		return nil, patchError(r, e.Object, p, err)
 	}
 	return decode(e, raw)
 }
 
 // patchedPart is patched at the cost of the members that the patch names. It is not done when it
 // cannot tell, or when there is more to say than that a patch does not apply.
-func patchedPart(e *Entry, p patch.Patch) (o models.Object, done bool, err error) {
+func patchedPart(r Reader, e *Entry, p patch.Patch) (o models.Object, done bool, err error) {
 	if _, ok := e.Object.(models.Hider); ok {
 		return nil, false, nil // a patch sees what the wire shows
 	}
@@ -185,7 +185,7 @@ func patchedPart(e *Entry, p patch.Patch) (o models.Object, done bool, err error
 	if doc, err = p.Apply(doc); err != nil {
 		var failed *patch.FailedError
 		// What is missing is told with a look at what is there, of which a part is not all.
-		return nil, errors.As(err, &failed) && !strings.HasPrefix(failed.Reason, "Selector "), patchError(e.Object, p, err)
+		return nil, errors.As(err, &failed) && !strings.HasPrefix(failed.Reason, "Selector "), patchError(r, e.Object, p, err)
 	}
 	o = models.CopyButParams(e.Object)
 	if part.Set(o, doc) != nil {
@@ -324,7 +324,8 @@ func DecodeError(kind, key string, err error) error {
 }
 
 // patchError is the Conflict that a failed patch of an object answers with.
-func patchError(o models.Object, p patch.Patch, err error) error {
+func patchError(r Reader, o models.Object, p patch.Patch, err error) error {
+	p, err = conceal(r, p, ""), concealFailure(r, err, "")
 	var f *patch.FailedError
 	if !errors.As(err, &f) {
 		return models.Problem(models.BadRequest, o.Kind(), o.Key(), err.Error())

@@ -144,7 +144,7 @@ func wanted(t *models.Test, but string) string {
 // Await returns when the object is no longer at the revision (0: absent), with its entry or
 // nil when it is gone; or when ctx ends, with its error and the entry as it then is.
 func (s *Service) Await(ctx context.Context, kind, key string, rev uint64) (*Entry, error) {
-	k, ok := s.View().KindOf(kind)
+	k, ok := s.View().shownKind(kind)
 	if !ok {
 		return nil, models.MissingError(kind, key)
 	}

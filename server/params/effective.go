@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 
 	"drp/models"
 	"drp/server/objects"
@@ -38,7 +39,7 @@ func Effective(r objects.Reader, o models.Object, key string) (json.RawMessage, 
 	}
 	for l := range levels(r, h) {
 		if v, ok := l.params[key]; ok {
-			return v, l.origin, true
+			return reveal(r, l.origin, v), l.origin, true
 		}
 	}
 	if p, ok := objects.Get[*models.Param](r, key); ok {
@@ -65,7 +66,7 @@ func Aggregate(r objects.Reader, o models.Object) models.Params {
 	for l := range levels(r, h) {
 		for k, v := range l.params {
 			if _, ok := all[k]; !ok {
-				all[k] = v
+				all[k] = reveal(r, l.origin, v)
 			}
 		}
 	}
@@ -91,13 +92,18 @@ func Compose(r objects.Reader, o models.Object, key string) (json.RawMessage, er
 	}
 	var values []json.RawMessage
 	for l := range levels(r, h) {
-		if v, ok := l.params[key]; ok && string(v) != "null" {
-			values = append(values, v)
+		if v, ok := l.params[key]; ok {
+			if v = reveal(r, l.origin, v); string(v) != "null" {
+				values = append(values, v)
+			}
 		}
 	}
 	if len(values) == 0 {
 		v, _, _ := Effective(r, o, key)
 		return v, nil
+	}
+	if slices.ContainsFunc(values, models.IsSecureData) {
+		return values[0], nil // what is sealed cannot be merged
 	}
 	v, err := merge(values)
 	if err != nil {

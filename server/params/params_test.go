@@ -23,6 +23,12 @@ var ctx = objects.WithActor(context.Background(), objects.System)
 
 func service(t *testing.T, base ...models.Object) *objects.Service {
 	t.Helper()
+	s, _ := serviceWith(t, newKeys(t), base...)
+	return s
+}
+
+func serviceWith(t *testing.T, keys Keys, base ...models.Object) (*objects.Service, *Vault) {
+	t.Helper()
 	engine, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "drp.db"), objects.Advance)
 	if err != nil {
 		t.Fatal(err)
@@ -32,12 +38,13 @@ func service(t *testing.T, base ...models.Object) *objects.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	Register(s)
+	v := Register(s)
+	v.Keys = keys
 	if err := s.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	return s
+	return s, v
 }
 
 func create(t *testing.T, s *objects.Service, list ...models.Object) {
@@ -115,7 +122,7 @@ func TestViolationsReadAsClientsKnowThem(t *testing.T) {
 		{`{"definitions":{"s":{"type":"string"}},"$ref":"#/definitions/s"}`, `1`, `Key 'kk': invalid val '1': : (root): Invalid type. Expected: string, given: number`},
 	} {
 		t.Run(c.schema, func(t *testing.T) {
-			got := checker{schema.NewCache()}.value(param("kk", c.schema), []byte(c.value))
+			got := checker{schemas: schema.NewCache()}.value(param("kk", c.schema), []byte(c.value))
 			if len(got) != 1 || got[0] != c.want {
 				t.Errorf("got  %q\nwant %q", got, c.want)
 			}
@@ -159,7 +166,7 @@ func TestSchemasReachNothingOutside(t *testing.T) {
 // TestEveryHolderIsChecked runs over all kinds that carry params, and all ways to write them.
 func TestEveryHolderIsChecked(t *testing.T) {
 	s := service(t)
-	create(t, s, param("nn", `{"type":"integer"}`), &models.Param{Name: "sealed", Secure: true})
+	create(t, s, param("nn", `{"type":"integer"}`), &models.Param{Name: "sealed", Secure: true, Schema: json.RawMessage(`{"type":"integer"}`)})
 	for _, k := range models.Kinds {
 		o, ok := k.New().(models.ParamHolder)
 		if !ok {
@@ -181,7 +188,7 @@ func TestEveryHolderIsChecked(t *testing.T) {
 			create(t, s, o)
 			for _, name := range []string{"nn", "sealed"} {
 				ways := map[string]func() error{
-					"set": func() error { return Set(ctx, s, k.Name, key, name, json.RawMessage(`"x"`)) },
+					"set": func() error { return set(s, k.Name, key, name, `"x"`) },
 					"patch": func() error {
 						_, err := Patch(ctx, s, k.Name, key, ops(t, `[{"op":"add","path":"/`+name+`","value":"x"}]`))
 						return err
@@ -198,7 +205,7 @@ func TestEveryHolderIsChecked(t *testing.T) {
 					}
 				}
 			}
-			if err := Set(ctx, s, k.Name, key, "nn", json.RawMessage(`7`)); err != nil {
+			if err := set(s, k.Name, key, "nn", `7`); err != nil {
 				t.Error(err)
 			}
 			e, _ := s.View().Get(k.Name, key)
@@ -214,31 +221,11 @@ func TestOldValuesDoNotBlockNewOnes(t *testing.T) {
 	s := service(t)
 	create(t, s, profile("pp", map[string]string{"late": `"x"`}))
 	create(t, s, param("late", `{"type":"integer"}`))
-	if err := Set(ctx, s, "profiles", "pp", "other", json.RawMessage(`1`)); err != nil {
+	if err := set(s, "profiles", "pp", "other", `1`); err != nil {
 		t.Error(err)
 	}
-	if err := Set(ctx, s, "profiles", "pp", "late", json.RawMessage(`"y"`)); models.ClassOf(err) != models.Invalid {
+	if err := set(s, "profiles", "pp", "late", `"y"`); models.ClassOf(err) != models.Invalid {
 		t.Errorf("got %v, want Invalid", err)
-	}
-}
-
-// TestNoValueOfASecureParamStaysInClear covers the Param that becomes secure later.
-func TestNoValueOfASecureParamStaysInClear(t *testing.T) {
-	s := service(t)
-	create(t, s, param("kk", `null`), profile("pp", map[string]string{"kk": `"plain"`}))
-	secure := &models.Param{Name: "kk", Secure: true}
-	update := func() error {
-		_, err := s.Do(ctx, false, func(tx *objects.Tx) error { return tx.Update(models.Clone(secure)) })
-		return err
-	}
-	if err := update(); models.ClassOf(err) != models.Conflict {
-		t.Fatalf("got %v, want Conflict", err)
-	}
-	if _, err := Remove(ctx, s, "profiles", "pp", "kk"); err != nil {
-		t.Fatal(err)
-	}
-	if err := update(); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -317,7 +304,10 @@ func TestVerbsDemandTheirClaims(t *testing.T) {
 	s := service(t)
 	sees := models.Claim{Scope: "profiles", Action: "get", Specific: "pp"}
 	verbs := map[string]func(context.Context) error{
-		"set":    func(ctx context.Context) error { return Set(ctx, s, "profiles", "pp", "a/b", json.RawMessage(`2`)) },
+		"set": func(ctx context.Context) error {
+			_, err := Set(ctx, s, "profiles", "pp", "a/b", json.RawMessage(`2`))
+			return err
+		},
 		"remove": func(ctx context.Context) error { _, err := Remove(ctx, s, "profiles", "pp", "a/b"); return err },
 		"replace": func(ctx context.Context) error {
 			_, err := Replace(ctx, s, "profiles", "pp", raw(map[string]string{"a/b": "3", "cc": "1"}))
@@ -356,7 +346,7 @@ func TestVerbsDemandTheirClaims(t *testing.T) {
 
 func TestReadOnlyObjectsKeepTheirParams(t *testing.T) {
 	s := service(t, profile("builtin", map[string]string{"aa": "1"}))
-	err := Set(ctx, s, "profiles", "builtin", "aa", json.RawMessage(`2`))
+	err := set(s, "profiles", "builtin", "aa", `2`)
 	e, ok := err.(*models.Error)
 	if !ok || e.Class != models.Forbidden || len(e.Messages) != 1 || e.Messages[0] != "builtin" {
 		t.Errorf("got %#v, want Forbidden with the key as its message", err)

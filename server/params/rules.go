@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"drp/models"
 	"drp/models/schema"
@@ -11,9 +12,11 @@ import (
 )
 
 // Register makes the service check params: their schemas when a Param is stored, and their
-// values when any object that carries params is. Filters see effective values from then on.
-func Register(s *objects.Service) {
-	c := checker{schema.NewCache()}
+// values when any object that carries params is. Filters see effective values from then on. The
+// Vault it returns needs the keys of the server before the service starts.
+func Register(s *objects.Service) *Vault {
+	v := &Vault{service: s}
+	c := checker{schema.NewCache(), v}
 	for _, k := range models.Kinds {
 		if _, ok := k.New().(models.ParamHolder); ok {
 			s.AddRule(k.Name, c.values)
@@ -22,14 +25,34 @@ func Register(s *objects.Service) {
 	s.AddRule(objects.CustomKinds, c.values)
 	s.AddRule("params", c.param)
 	s.EffectiveParam = EffectiveRaw
+	return v
 }
 
-type checker struct{ schemas *schema.Cache }
+type checker struct {
+	schemas *schema.Cache
+	vault   *Vault
+}
 
-// values checks the params of an object that differ from what they were.
+// secretly is what is wrong with the value of a secure param, without a word of the value; "" when it
+// is valid.
+func secretly(c *schema.Cache, p *models.Param, value []byte) string {
+	if string(p.Schema) == "null" {
+		return ""
+	}
+	s, err := c.Get(p.Schema)
+	if err != nil {
+		return fmt.Sprintf("Key '%s': the schema of the param is unusable: %v", p.Name, err)
+	}
+	if text := s.Discreet(value); text != "" {
+		return fmt.Sprintf("Key '%s': invalid val '%s': : %s", p.Name, models.Hidden, text)
+	}
+	return ""
+}
+
+// values checks the params of an object that differ from what they were, and seals the secure ones.
 func (c checker) values(tx *objects.Tx, ch *objects.Change) error {
 	if ch.New == nil {
-		return nil
+		return c.vault.forget(tx, ch.Old)
 	}
 	var was models.Params
 	if ch.Old != nil {
@@ -37,22 +60,37 @@ func (c checker) values(tx *objects.Tx, ch *objects.Change) error {
 	}
 	is := *ch.New.(models.ParamHolder).ParamMap()
 	var bad []string
+	sealed := models.Params{}
 	for _, key := range models.ChangedParams(was, is) {
-		if p, ok := objects.Get[*models.Param](tx, key); ok {
+		p, ok := objects.Get[*models.Param](tx, key)
+		if !ok {
+			continue
+		}
+		if !p.Secure {
 			bad = append(bad, c.value(p, is[key])...)
+			continue
+		}
+		value, problem, err := c.vault.settle(tx, c.schemas, ch.New, p, was[key], is[key])
+		if err != nil {
+			return err
+		}
+		if sealed[key] = value; problem != "" {
+			bad = append(bad, problem)
 		}
 	}
 	if len(bad) > 0 {
 		return models.Invalidf(ch.New, bad...)
+	}
+	if len(sealed) > 0 { // the map may be that of others too
+		m := maps.Clone(is)
+		maps.Copy(m, sealed)
+		*ch.New.(models.ParamHolder).ParamMap() = m
 	}
 	return nil
 }
 
 // value returns what is wrong with one value.
 func (c checker) value(p *models.Param, value []byte) []string {
-	if p.Secure {
-		return []string{fmt.Sprintf("Key '%s': %s", p.Name, noSecure)}
-	}
 	if string(p.Schema) == "null" {
 		return nil
 	}
@@ -83,9 +121,6 @@ func shown(value json.RawMessage) string {
 	return text
 }
 
-// noSecure is why a secure param has no value: to keep it in clear would break its promise.
-const noSecure = "the param is secure, and this version of the server takes no values of secure params"
-
 // param checks a Param: its schema must be one, and accept its own default.
 func (c checker) param(tx *objects.Tx, ch *objects.Change) error {
 	p, ok := ch.New.(*models.Param)
@@ -94,7 +129,7 @@ func (c checker) param(tx *objects.Tx, ch *objects.Change) error {
 	}
 	old, _ := ch.Old.(*models.Param)
 	if p.Secure && (old == nil || !old.Secure) {
-		if err := noneInClear(tx, p); err != nil {
+		if err := c.vault.secure(tx, p); err != nil {
 			return err
 		}
 	}
@@ -108,21 +143,6 @@ func (c checker) param(tx *objects.Tx, ch *objects.Change) error {
 	if v, ok := p.Default(); ok {
 		if text := s.Problems(v); text != "" {
 			return models.Invalidf(p, "Error in default value: "+text)
-		}
-	}
-	return nil
-}
-
-// noneInClear refuses to make a param secure while an object holds a value of it.
-func noneInClear(tx *objects.Tx, p *models.Param) error {
-	for _, k := range models.Kinds {
-		if _, ok := k.New().(models.ParamHolder); !ok {
-			continue
-		}
-		for e := range tx.All(k.Name) {
-			if _, ok := (*e.Object.(models.ParamHolder).ParamMap())[p.Name]; ok {
-				return models.Errorf(models.Conflict, p, "%s/%s holds a value in clear; remove it before the param becomes secure", k.Name, e.Object.Key())
-			}
 		}
 	}
 	return nil

@@ -29,7 +29,7 @@ func Patch(ctx context.Context, s *objects.Service, kind, id string, p patch.Pat
 			return nil, err
 		}
 		if doc, err = apply(tx, p, doc, stored); err != nil {
-			return nil, PatchError(h, err)
+			return nil, PatchError(h, objects.ConcealFailure(tx, err))
 		}
 		is, err := decode(h, doc)
 		if err == nil && some {
@@ -91,9 +91,9 @@ func Replace(ctx context.Context, s *objects.Service, kind, id string, m models.
 	})
 }
 
-// Set stores one value, whatever was there.
-func Set(ctx context.Context, s *objects.Service, kind, id, key string, value json.RawMessage) error {
-	_, err := change(ctx, s, kind, id, func(_ *objects.Tx, h models.ParamHolder) (models.Params, error) {
+// Set stores one value, whatever was there, and returns it as it is stored.
+func Set(ctx context.Context, s *objects.Service, kind, id, key string, value json.RawMessage) (json.RawMessage, error) {
+	is, err := change(ctx, s, kind, id, func(_ *objects.Tx, h models.ParamHolder) (models.Params, error) {
 		if !json.Valid(value) {
 			return nil, models.Errorf(models.BadRequest, h, "the value of %s is not JSON", key)
 		}
@@ -101,7 +101,10 @@ func Set(ctx context.Context, s *objects.Service, kind, id, key string, value js
 		m[key] = value
 		return m, nil
 	})
-	return err
+	if value = is[key]; err == nil && value == nil {
+		value = json.RawMessage("null") // asked again: it is gone already
+	}
+	return value, err
 }
 
 // Remove removes one value and returns it. One that the object does not set is Not Found, even

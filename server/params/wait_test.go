@@ -15,7 +15,7 @@ import (
 // a reference to what has it, or the end of what hid it.
 func TestAWaitSeesValuesInForce(t *testing.T) {
 	set := func(kind, key, value string) func(*objects.Service) error {
-		return func(s *objects.Service) error { return Set(ctx, s, kind, key, "p/x", json.RawMessage(value)) }
+		return func(s *objects.Service) error { return set(s, kind, key, "p/x", value) }
 	}
 	edit := func(kind, key, patch string) func(*objects.Service) error {
 		return func(s *objects.Service) error {

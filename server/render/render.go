@@ -43,6 +43,9 @@ type Config struct {
 	// with the outcome.
 	Observe func(ctx context.Context, task string) (rendered func(error))
 
+	// Clear, if set, makes of a state one in which secure params stand in clear.
+	Clear func(objects.Reader) objects.Reader
+
 	Limits Limits
 }
 
@@ -111,6 +114,9 @@ func (r *Renderer) begin(ctx context.Context, view objects.Reader, addr string) 
 	}
 	if addr == "" {
 		addr = "127.0.0.1"
+	}
+	if r.cfg.Clear != nil {
+		view = r.cfg.Clear(view)
 	}
 	x := &run{Renderer: r, request: ctx, view: view, addr: addr, meter: meter{ctx: limited, limits: r.cfg.Limits}}
 	return x, func() { cancel(); <-r.slots }, nil
