@@ -40,6 +40,7 @@ var more = map[string]func(*kind) []*cobra.Command{
 	"jobs":             (*kind).jobVerbs,
 	"machines":         (*kind).machineVerbs,
 	"plugin_providers": (*kind).providerVerbs,
+	"pools":            (*kind).poolVerbs,
 	"stages":           (*kind).stageVerbs,
 	"subnets":          (*kind).subnetVerbs,
 	"templates":        (*kind).templateVerbs,

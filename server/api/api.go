@@ -38,6 +38,7 @@ type API struct {
 	Auth    *auth.Auth
 	Prefs   *prefs.Service
 	Jobs    *workflow.Jobs
+	Pools   *workflow.Pools
 	Logs    *joblog.Logs
 	Render  *render.Renderer
 	Content *content.Service

@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 
 	"drp/models"
+	"drp/server/workflow"
 
 	"github.com/gin-gonic/gin"
 )
@@ -94,6 +95,12 @@ func (a *API) Router() *gin.Engine {
 	a.customRoutes(v3)
 
 	v3.GET("/machines/:id/token", a.open(a.machineToken))
+	v3.POST("/machines/:id/releaseToPool", a.open(wide(once(a.releaseToPool))))
+	v3.GET("/pools-active", a.open(wide(a.activePools)))
+	v3.GET("/pools/:id/status", a.open(wide(a.poolStatus)))
+	for _, verb := range workflow.PoolVerbs() {
+		v3.POST("/pools/:id/"+verb, a.open(wide(once(a.movePool(verb)))))
+	}
 	v3.GET("/users/:id/token", a.open(a.userToken))
 	v3.PUT("/users/:id/password", a.open(a.setPassword))
 

@@ -160,7 +160,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 		Observe: a.rendering, Clear: a.secrets.vault.Reader,
 	})
 	a.api = &api.API{
-		Objects: a.objects, Auth: a.auth, Prefs: preferences, Jobs: a.jobs, Logs: logs, Render: renderer,
+		Objects: a.objects, Auth: a.auth, Prefs: preferences, Jobs: a.jobs, Pools: workflow.NewPools(a.objects), Logs: logs, Render: renderer,
 		Content: packs, Params: a.secrets.vault, Files: a.files, Trees: a.trees, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info,
 		Interfaces: network.Interfaces, Now: time.Now, Log: a.log,
 		Meter: a.metrics.Route, Metrics: a.metrics.Handler(), MetricsOpen: cfg.MetricsOpen, Ready: a.ready.reasons,

@@ -40,7 +40,7 @@ func (r rules) machine(tx *objects.Tx, c *objects.Change) error {
 		}
 	}
 	m.WorkflowComplete = m.Done()
-	return nil
+	return inPool(tx, m)
 }
 
 // deleted lets a machine go that is not locked. Its jobs stay, but none is the newest job of a
@@ -85,7 +85,7 @@ func isRunner(actor, machine string) bool {
 // machine is always runnable.
 func create(tx *objects.Tx, m *models.Machine) error {
 	tasks, context := m.Tasks, m.Context
-	m.CurrentJob, m.PoolAllocated, m.Runnable = "", false, true
+	m.CurrentJob, m.PoolStatus, m.Runnable = "", models.PoolFree, true
 	if m.Meta[models.FeatureFlags] == "" {
 		m.Meta[models.FeatureFlags] = "change-stage-v2"
 	}
@@ -131,6 +131,7 @@ func restart(m *models.Machine) {
 	m.RetryTaskAttempt, m.TaskErrorStacks = 0, []models.TaskStack{}
 	m.Context = m.Meta[models.BaseContext]
 	delete(m.Meta, stoppedAt)
+	delete(m.Meta, poolProblem)
 }
 
 // edit is a caller's edit of a machine, and what follows from it.
@@ -143,7 +144,7 @@ type edit struct {
 
 func (e *edit) apply() error {
 	old, m := e.old, e.m
-	m.CurrentJob, m.PoolAllocated = old.CurrentJob, old.PoolAllocated
+	m.CurrentJob, m.PoolStatus = old.CurrentJob, old.PoolStatus
 	m.RetryTaskAttempt, m.TaskErrorStacks = old.RetryTaskAttempt, old.TaskErrorStacks
 	if m.Stage == "" {
 		m.Stage = noStage
@@ -151,7 +152,7 @@ func (e *edit) apply() error {
 	if m.BootEnv == "" {
 		m.BootEnv = old.BootEnv
 	}
-	for _, step := range []func() error{e.workflow, e.stage, e.bootEnv, e.tasks, e.profiles} {
+	for _, step := range []func() error{e.pool, e.workflow, e.stage, e.bootEnv, e.tasks, e.profiles} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -162,6 +163,18 @@ func (e *edit) apply() error {
 func (e *edit) refuse(format string, args ...any) error {
 	err := models.Errorf(models.Invalid, e.m, format, args...)
 	return err.Typed("ValidationError")
+}
+
+// pool lets a machine that nobody uses be put into another pool, without the actions of pools.
+func (e *edit) pool() error {
+	if e.m.Pool == e.old.Pool {
+		return nil
+	}
+	if e.old.PoolStatus != models.PoolFree && !e.tx.Force {
+		return e.refuse("Cannot change Pool while PoolStatus is %s unless forced; release or remove the machine", e.old.PoolStatus)
+	}
+	e.m.PoolStatus = models.PoolFree
+	return nil
 }
 
 func (e *edit) workflow() error {

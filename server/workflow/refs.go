@@ -41,6 +41,14 @@ var relations = []relation{
 	{"stages", "workflows", false, func(_ objects.Reader, o models.Object, key string) bool {
 		return slices.Contains(o.(*models.Workflow).Stages, key)
 	}},
+	{"workflows", "pools", false, func(_ objects.Reader, o models.Object, key string) (uses bool) {
+		o.(*models.Pool).EachActions(func(_ string, a *models.PoolActions) { uses = uses || a.Workflow == key })
+		return uses
+	}},
+	{"profiles", "pools", true, func(_ objects.Reader, o models.Object, key string) (uses bool) {
+		o.(*models.Pool).EachActions(func(_ string, a *models.PoolActions) { uses = uses || slices.Contains(a.AddProfiles, key) })
+		return uses
+	}},
 	{"stages", "machines", false, func(_ objects.Reader, o models.Object, key string) bool {
 		return o.(*models.Machine).Stage == key
 	}},
@@ -185,6 +193,15 @@ func lacks(r objects.Reader, o models.Object) []string {
 			m.ref("Stage "+s, "stages", s)
 		}
 		return m.lines // a workflow's lines do not name the workflow
+	case *models.Pool:
+		o.EachActions(func(field string, a *models.PoolActions) {
+			if a.Workflow != "" {
+				m.ref(field+": Workflow "+a.Workflow, "workflows", a.Workflow)
+			}
+			for _, p := range a.AddProfiles {
+				m.present(field+": Profile "+p, "profiles", p)
+			}
+		})
 	case *models.Machine:
 		m.machine(o)
 	}

@@ -18,7 +18,7 @@ func Register(s *objects.Service) {
 	s.AddRule("machines", r.machine)
 	s.AddRule("jobs", r.job)
 	s.AddRule("tasks", task)
-	for _, kind := range []string{"bootenvs", "machines", "profiles", "stages", "tasks", "templates", "workflows"} {
+	for _, kind := range []string{"bootenvs", "machines", "pools", "profiles", "stages", "tasks", "templates", "workflows"} {
 		s.AddRule(kind, refer)
 	}
 	for kind := range holders {
