@@ -57,6 +57,7 @@ type App struct {
 	files   *files.Store
 	trees   *files.Trees
 	api     *api.API
+	static  http.Handler // of the file ports
 	cert    *auth.KeyPair
 	ready   readiness
 	metrics *metrics.Metrics
@@ -130,6 +131,8 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	packs := content.New(a.objects, Features, Version)
 	packs.Clear = a.clear
 	a.hub = events.New(a.replay)
+	paths := render.NewPaths()
+	a.objects.Follow(paths.Follow)
 	a.objects.Follow(a.publish)
 	a.objects.Follow(a.follow)
 	lines.Publish(a.tell)
@@ -142,6 +145,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	if err := a.unlock(ctx); err != nil {
 		return nil, err
 	}
+	paths.Load(a.objects)
 	a.hub.Start(a.objects.View().Rev)
 	if p, ok := objects.Get[*models.Pref](a.objects.View(), prefs.LogLevel); ok {
 		a.setLevel(p.Val)
@@ -157,8 +161,9 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	renderer := render.New(render.Config{
 		Tokens: tokens{a.auth}, Info: func() models.Info { return a.info(nil) },
 		APIPort: a.ports.api, FilePort: a.ports.static, SecureFilePort: a.ports.secure, Address: cfg.StaticIP,
-		Observe: a.rendering, Clear: a.secrets.vault.Reader,
+		Observe: a.rendering, Clear: a.secrets.vault.Reader, Exploded: a.trees.Unpacked,
 	})
+	a.static = a.rendered(renderer, paths)
 	a.api = &api.API{
 		Objects: a.objects, Auth: a.auth, Prefs: preferences, Jobs: a.jobs, Pools: workflow.NewPools(a.objects), Logs: logs, Render: renderer,
 		Content: packs, Params: a.secrets.vault, Files: a.files, Trees: a.trees, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info,
@@ -286,7 +291,7 @@ func (a *App) listen() error {
 	if a.cert, err = auth.Certificate(certFile, keyFile, certHosts(a.cfg), time.Now); err != nil {
 		return err
 	}
-	files := a.files.Handler()
+	files := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.static.ServeHTTP(w, r) }) // it is made later
 	if a.ports.api, err = a.serve("api-port", a.cfg.APIPort, true, nil); err != nil {
 		return err
 	}

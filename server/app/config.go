@@ -78,7 +78,7 @@ func Flags() []group {
 	sec.String("system-grantor-secret", "", "the same for tokens that the server hands out itself, any length; better given as RS_SYSTEM_GRANTOR_SECRET")
 
 	limits := pflag.NewFlagSet("Limits", pflag.ContinueOnError)
-	limits.Float64("limit-machine-rate", 2000, "requests a second of one machine, or of a profile's token at one address; 0: any number")
+	limits.Float64("limit-machine-rate", 2000, "requests a second of one machine, or of a profile's token at one address, and files rendered for one address; 0: any number")
 	limits.Float64("limit-user-rate", 0, "requests a second of one user; 0: any number")
 	limits.Float64("limit-refused-rate", 100, "refused requests a second from one address; 0: any number")
 	limits.Float64("limit-login-rate", 1, "wrong passwords a second from one address, after the first 20; 0: any number")

@@ -248,6 +248,14 @@ func (t *Trees) met(w want) bool {
 	return ok && m.Iso == w.iso && (w.sum == "" || m.Sum == w.sum)
 }
 
+// Unpacked tells whether an ISO lies unpacked in a folder of the tree.
+func (t *Trees) Unpacked(folder string) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	_, ok := t.marks[folder]
+	return ok
+}
+
 // retry is how long after a failure that may pass unpacking is tried again.
 const retry = 5 * time.Minute
 

@@ -53,12 +53,26 @@ func (d *Data) Env() *Env {
 
 func (e *Env) String() string { return e.Name }
 
+// of is what the boot environment has for an architecture, under whichever name.
+func (e *Env) of(arch string) models.ArchInfo {
+	arch = models.ArchOf(arch)
+	if a, ok := e.OS.SupportedArchitectures[arch]; ok {
+		return a
+	}
+	for name, a := range e.OS.SupportedArchitectures {
+		if models.ArchOf(name) == arch {
+			return a
+		}
+	}
+	return models.ArchInfo{}
+}
+
 // Kernel is the kernel for the machine's architecture.
 func (e *Env) Kernel() string { return e.KernelFor(e.arch) }
 
 // KernelFor is the kernel for an architecture.
 func (e *Env) KernelFor(arch string) string {
-	if k := e.OS.SupportedArchitectures[arch].Kernel; k != "" {
+	if k := e.of(arch).Kernel; k != "" {
 		return k
 	}
 	return e.envFields.Kernel
@@ -69,7 +83,7 @@ func (e *Env) Initrds() []string { return e.InitrdsFor(e.arch) }
 
 // InitrdsFor are the initial ramdisks for an architecture.
 func (e *Env) InitrdsFor(arch string) []string {
-	if l := e.OS.SupportedArchitectures[arch].Initrds; len(l) > 0 {
+	if l := e.of(arch).Initrds; len(l) > 0 {
 		return l
 	}
 	return e.envFields.Initrds
@@ -95,7 +109,7 @@ func (e *Env) JoinInitrdsFor(proto, arch string) (string, error) {
 func (e *Env) BootParams() (string, error) { return e.bootParams(e.arch) }
 
 func (e *Env) bootParams(arch string) (string, error) {
-	text := e.OS.SupportedArchitectures[arch].BootParams
+	text := e.of(arch).BootParams
 	if text == "" {
 		text = e.envFields.BootParams
 	}
@@ -139,7 +153,7 @@ func (e *Env) PathForArch(proto, file, arch string) (string, error) {
 
 func (e *Env) folder(arch string) string {
 	path := e.OS.Name
-	if arch != defaultArch {
+	if arch = models.ArchOf(arch); arch != defaultArch {
 		path += "/" + arch
 	}
 	if strings.HasSuffix(e.Name, "-install") {
@@ -148,9 +162,13 @@ func (e *Env) folder(arch string) string {
 	return path
 }
 
-// InstallUrl is where an installer finds its packages: the install source among the package
-// repositories, or the folder of the boot environment on the file server.
+// InstallUrl is where an installer finds its packages: the folder of the boot environment on the
+// file server if its ISO lies there, or the install source among the package repositories; and
+// without either that folder, where the ISO is to be.
 func (e *Env) InstallUrl() (string, error) {
+	if e.exploded() {
+		return e.PathFor("http", "")
+	}
 	repos, err := (&Data{e.x}).repos()
 	if err != nil {
 		return "", err
@@ -161,6 +179,20 @@ func (e *Env) InstallUrl() (string, error) {
 		}
 	}
 	return e.PathFor("http", "")
+}
+
+func (e *Env) exploded() bool {
+	return e.OS.Name != "" && e.x.cfg.Exploded != nil && e.x.cfg.Exploded(e.folder(e.arch))
+}
+
+// local is the ISO on the file server as a package repository.
+func (e *Env) local() (*Repo, error) {
+	u, err := e.PathFor("http", "")
+	r := &Repo{Tag: e.OS.Name, OS: []string{e.OS.Name}, Arch: e.arch, URL: u, InstallSource: true, R: &Data{e.x}, os: e.OS.Name}
+	if r.debian() {
+		r.Distribution, r.Components = e.OS.Codename, []string{"main"}
+	}
+	return r, err
 }
 
 // FamilyName is the family, or the first part of the name.

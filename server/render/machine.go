@@ -2,7 +2,9 @@ package render
 
 import (
 	"encoding/hex"
+	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"drp/models"
@@ -85,18 +87,33 @@ var macFormats = map[string]func(mac string) string{
 	"rpi4":     func(mac string) string { return strings.ReplaceAll(mac, ":", "-") },
 }
 
-// MacAddr is the first hardware address as a boot loader asks for it: "pxelinux", "rpi4", or with
-// colons for all others; "" when the machine has none.
+// MacAddr is a hardware address as a boot loader asks for it: "pxelinux", "rpi4", or with colons
+// for all others; "" when the machine has none. It is the first, but in a file whose path names
+// another: that one.
 func (m *Machine) MacAddr(format ...string) string {
-	if len(m.HardwareAddrs) == 0 {
+	if m.x.mac >= len(m.HardwareAddrs) {
 		return ""
 	}
-	mac := strings.ReplaceAll(strings.ToLower(m.HardwareAddrs[0]), "-", ":")
+	mac := macOf(m.HardwareAddrs[m.x.mac])
 	if len(format) > 0 && macFormats[format[0]] != nil {
 		return macFormats[format[0]](mac)
 	}
 	return mac
 }
+
+// macOf is a hardware address in lower case with colons.
+func macOf(addr string) string {
+	if a, err := net.ParseMAC(addr); err == nil {
+		return a.String()
+	}
+	return strings.ToLower(addr)
+}
+
+// HasProfile tells whether the machine itself names a profile.
+func (m *Machine) HasProfile(name string) bool { return slices.Contains(m.Profiles, name) }
+
+// HasTask tells whether a task is in the machine's list.
+func (m *Machine) HasTask(name string) bool { return slices.Contains(m.Tasks, name) }
 
 // Task is the task that is rendered.
 type Task struct {

@@ -17,6 +17,7 @@ type unit struct {
 	tree *parse.Tree
 	uses []string // functions that it calls
 	refs []string // templates that it includes
+	shape
 }
 
 // Names of functions that only this package puts into templates; no text can call them, since
@@ -84,7 +85,7 @@ func (p *parser) parse(name, text string) (map[string]*unit, error) {
 	}
 	units := make(map[string]*unit, len(trees))
 	for n, tree := range trees {
-		u := &unit{tree: tree}
+		u := &unit{tree: tree, shape: shapeOf(tree.Root.Nodes)}
 		u.list(tree.Root)
 		root := tree.Root
 		root.Nodes = slices.Concat([]parse.Node{call(fnEnter, 0)}, root.Nodes, []parse.Node{call(fnLeave, 0)})

@@ -46,6 +46,10 @@ type Config struct {
 	// Clear, if set, makes of a state one in which secure params stand in clear.
 	Clear func(objects.Reader) objects.Reader
 
+	// Exploded tells whether the file server has what an ISO held, in a folder below its root; nil
+	// is never.
+	Exploded func(folder string) bool
+
 	Limits Limits
 }
 

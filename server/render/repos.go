@@ -79,14 +79,22 @@ func (d *Data) reposFor(os, arch string) ([]*Repo, error) {
 }
 
 // InstallRepos are those an installer of the boot environment needs: one install source and one
-// for security updates, as far as there are.
+// for security updates, as far as there are. An ISO on the file server is the install source.
 func (d *Data) InstallRepos() ([]*Repo, error) {
 	e := d.Env()
 	if e == nil {
 		return nil, nil
 	}
 	list, err := d.reposFor(e.OS.Name, e.arch)
+	if err != nil {
+		return nil, err
+	}
 	var install, security *Repo
+	if e.exploded() {
+		if install, err = e.local(); err != nil {
+			return nil, err
+		}
+	}
 	for _, r := range list {
 		if r.InstallSource && install == nil {
 			install = r
@@ -96,7 +104,7 @@ func (d *Data) InstallRepos() ([]*Repo, error) {
 		}
 	}
 	chosen := []*Repo{install, security}
-	return slices.Compact(slices.DeleteFunc(chosen, func(r *Repo) bool { return r == nil })), err
+	return slices.Compact(slices.DeleteFunc(chosen, func(r *Repo) bool { return r == nil })), nil
 }
 
 // Repos are the repositories with one of the tags.
@@ -114,7 +122,7 @@ func (r *Repo) family() string {
 	return name
 }
 
-func (r *Repo) debian() bool { return families[r.family()] == "debian" }
+func (r *Repo) debian() bool { return families[r.family()] == "debian" || r.PackageType == "deb" }
 
 // UrlFor is where a component lies.
 func (r *Repo) UrlFor(component string) string {

@@ -27,19 +27,22 @@ type run struct {
 	stage   *models.Stage
 	bootenv *models.BootEnv // nil: that of the machine
 	os, job string
+	mac     int // which of the machine's hardware addresses is meant
 
 	bodies, paths *template.Template // the templates in use so far
 	current       *template.Template // the one of both that is being rendered
 
-	// What templates have been handed: made once, and a copy of their own.
-	dot struct {
-		machine *Machine
-		task    *Task
-		stage   *Stage
-		env     *Env
-		info    *models.Info
-	}
+	dot     dot
 	defines map[string]string // name -> ID of the Template that defines it
+}
+
+// dot is what templates have been handed: made once, and a copy of their own.
+type dot struct {
+	machine *Machine
+	task    *Task
+	stage   *Stage
+	env     *Env
+	info    *models.Info
 }
 
 // contents renders the body of a template.
@@ -97,11 +100,14 @@ func (x *run) render(set *template.Template, name, text string) (string, error) 
 		}
 	}
 	u := units[name]
-	if err := x.link(set, u); err != nil {
-		return "", err
+	t := set.Lookup(name)
+	if t == nil || t.Tree != u.tree {
+		if err := x.link(set, u); err != nil {
+			return "", err
+		}
+		t = set.New(name)
+		t.Tree = u.tree
 	}
-	t := set.New(name)
-	t.Tree = u.tree
 	return x.execute(t, &Data{x})
 }
 
