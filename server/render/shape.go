@@ -56,7 +56,7 @@ func shapeOf(nodes []parse.Node) shape {
 
 // prefixOf is how a clean path begins if the path begins with the text.
 func prefixOf(text string) string {
-	text = strings.TrimPrefix(text, "/")
+	text = strings.TrimLeft(text, "/")
 	if text == "" || text[0] == '.' || strings.Contains(text, "//") || strings.Contains(text, "/.") {
 		return "/"
 	}
