@@ -10,14 +10,14 @@ import (
 var leading = []string{"params", "templates", "profiles", "bootenvs", "tasks", "stages", "workflows"}
 
 // stateful kinds are the state of one server: machines and what happens to them, people and their
-// passwords, and what the server finds out by itself. No pack brings them.
-var stateful = []string{"machines", "jobs", "leases", "users", "preferences", "interfaces", "plugin_providers"}
+// passwords. No pack brings them, nor what a server finds out by itself.
+var stateful = []string{"machines", "jobs", "leases", "users", "preferences"}
 
 // Kinds are the kinds that packs carry, each after those its objects refer to.
 func Kinds() []string {
 	kinds := slices.Clone(leading)
 	for _, k := range models.Kinds {
-		if !k.Internal && !slices.Contains(stateful, k.Name) && !slices.Contains(kinds, k.Name) {
+		if !k.Internal && !k.Given && !slices.Contains(stateful, k.Name) && !slices.Contains(kinds, k.Name) {
 			kinds = append(kinds, k.Name)
 		}
 	}

@@ -107,7 +107,11 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	}
 	a.engine = engine
 
-	if a.objects, err = objects.New(engine, content.Basic(Version), time.Now, a.log); err != nil {
+	layers, err := content.Layers(Version, cfg.LocalContent, cfg.DefaultContent)
+	if err != nil {
+		return nil, err
+	}
+	if a.objects, err = objects.New(engine, content.Base(layers), time.Now, a.log); err != nil {
 		return nil, err
 	}
 	preferences := prefs.New(a.objects)
@@ -128,7 +132,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 		return nil, err
 	}
 	a.jobs = workflow.New(a.objects, logs, time.Now, a.log)
-	packs := content.New(a.objects, Features, Version)
+	packs := content.New(a.objects, Features, layers)
 	packs.Clear = a.clear
 	a.hub = events.New(a.replay)
 	paths := render.NewPaths()
@@ -143,6 +147,9 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 		return nil, err
 	}
 	if err := a.unlock(ctx); err != nil {
+		return nil, err
+	}
+	if err := packs.Check(); err != nil {
 		return nil, err
 	}
 	paths.Load(a.objects)

@@ -28,12 +28,16 @@ type Config struct {
 	StaticSecurePort int    // HTTPS file server; 0: none
 	// SecurePortChosen is set when somebody asked for StaticSecurePort: then it must be free.
 	SecurePortChosen bool
-	Listen           string // address to listen on; "": all, or loopback under the default password
-	StaticIP         string // address others reach this server at; "": the one they reached it at
-	TLSCert, TLSKey  string // PEM files; "": made at the first start and kept in BaseRoot
-	SecretKey        string // file of the keys that secrets are sealed with; "": secret.key in BaseRoot
-	ID               string // name of this server; "": from the network card
-	Password         string // of the first user, at the first start; "": the default one
+	// Content packs on this machine's disk (JSON or YAML), read at the start: one whose objects
+	// win over those of all packs, and one whose objects give way to them. "": none.
+	LocalContent, DefaultContent string
+
+	Listen          string // address to listen on; "": all, or loopback under the default password
+	StaticIP        string // address others reach this server at; "": the one they reached it at
+	TLSCert, TLSKey string // PEM files; "": made at the first start and kept in BaseRoot
+	SecretKey       string // file of the keys that secrets are sealed with; "": secret.key in BaseRoot
+	ID              string // name of this server; "": from the network card
+	Password        string // of the first user, at the first start; "": the default one
 	// The preferences of these names, set at each start; "": as they are.
 	BaseTokenSecret, SystemGrantorSecret string
 	LogLevel                             string
@@ -61,6 +65,9 @@ func Flags() []group {
 	data := pflag.NewFlagSet("Data", pflag.ContinueOnError)
 	data.String("base-root", "/var/lib/drp", "folder that holds all data: database, logs, certificates, files")
 	data.String("config", "", "configuration file (YAML); SIGHUP reads log-level from it again")
+
+	data.String("local-content", "", "content pack (JSON or YAML file) whose objects win over those of uploaded packs: layer LocalStore")
+	data.String("default-content", "", "content pack (JSON or YAML file) whose objects give way to those of uploaded packs: layer DefaultStore")
 
 	net := pflag.NewFlagSet("Network", pflag.ContinueOnError)
 	net.Int("api-port", 8092, "port of the API and the UI (HTTPS); 0 takes any free one")
@@ -163,6 +170,7 @@ func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 		StaticSecurePort: k.Int("static-secure-port"), SecurePortChosen: chosen, Listen: k.String("listen"),
 		StaticIP: k.String("static-ip"), TLSCert: k.String("tls-cert"), TLSKey: k.String("tls-key"),
 		SecretKey: k.String("secret-key"), ID: k.String("drp-id"), Password: k.String("password"),
+		LocalContent: k.String("local-content"), DefaultContent: k.String("default-content"),
 		BaseTokenSecret: k.String("base-token-secret"), SystemGrantorSecret: k.String("system-grantor-secret"), LogLevel: k.String("log-level"),
 		LogFormat: k.String("log-format"), File: path,
 		MetricsOpen: k.Bool("metrics-open"), OTLPEndpoint: k.String("otlp-endpoint"), DrainDelay: k.Duration("drain-delay"),

@@ -75,7 +75,7 @@ func (s *Service) mayChange(tx *objects.Tx, name, action string) error {
 }
 
 func (s *Service) comesWithServer(name string) bool {
-	return name == backingStore || slices.ContainsFunc(s.embedded, func(l Layer) bool { return l.Meta.Name == name })
+	return name == backingStore || slices.ContainsFunc(s.layers, func(l Layer) bool { return l.Meta.Name == name })
 }
 
 // put installs a pack as one atomic change.
@@ -153,7 +153,7 @@ func deprived(tx *objects.Tx, name string, now, then map[string]string) []string
 // versions is the version of every layer.
 func (s *Service) versions(tx *objects.Tx) map[string]string {
 	m := map[string]string{backingStore: writableMeta.Version}
-	for _, l := range s.embedded {
+	for _, l := range s.layers {
 		m[l.Meta.Name] = l.Meta.Version
 	}
 	for p := range objects.All[*models.Pack](tx) {
@@ -177,6 +177,8 @@ func clashes(tx *objects.Tx, pack string, list []models.Object, replaceWritable 
 			other = "writable-" + backingStore
 		case b.ReadOnly && b.Bundle != pack && isPack(tx, b.Bundle):
 			other = "dynamic-" + b.Bundle
+		case b.ReadOnly && b.Bundle == localStore:
+			bad = append(bad, fmt.Sprintf("%s:%s in layer local-%s would override layer dynamic-%s", o.Kind(), o.Key(), localStore, pack))
 		}
 		if other != "" {
 			bad = append(bad, fmt.Sprintf("%s:%s in layer dynamic-%s would override layer %s", o.Kind(), o.Key(), pack, other))

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	packs "drp/content"
 	"drp/models"
 	"drp/server/objects"
 	"drp/server/params"
@@ -32,11 +34,21 @@ type server struct {
 
 func start(t testing.TB, dir string) *server {
 	t.Helper()
+	return startWith(t, dir, "", "")
+}
+
+// startWith is start with content on the server's disk.
+func startWith(t testing.TB, dir, local, defaults string) *server {
+	t.Helper()
+	layers, err := Layers("v4.8.0", local, defaults)
+	if err != nil {
+		t.Fatal(err)
+	}
 	engine, err := sqlite.Open(t.Context(), filepath.Join(dir, "drp.db"), objects.Advance)
 	if err != nil {
 		t.Fatal(err)
 	}
-	objs, err := objects.New(engine, Basic("v4.8.0"), time.Now, slog.New(slog.DiscardHandler))
+	objs, err := objects.New(engine, Base(layers), time.Now, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +63,7 @@ func start(t testing.TB, dir string) *server {
 			t.Error(err)
 		}
 	})
-	return &server{New(objs, features, "v4.8.0"), objects.WithActor(context.Background(), objects.System)}
+	return &server{New(objs, features, layers), objects.WithActor(context.Background(), objects.System)}
 }
 
 func (s *server) mustCreate(t *testing.T, o models.Object) {
@@ -279,11 +291,19 @@ func TestRefusedUploadChangesNothing(t *testing.T) {
 	s.mustUpload(t, first)
 	s.mustCreate(t, &models.Profile{Name: "mine"})
 	was, rev := s.state(), s.objects.View().Rev
+	listed, err := s.List(s.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := s.Create(s.ctx, packOf(t, c.pack), false)
+			pack := packOf(t, c.pack)
+			_, err := s.Create(s.ctx, pack, false)
 			if err == nil {
 				t.Fatal("it was accepted")
+			}
+			if _, err := s.Replace(s.ctx, "first", pack, true); err == nil {
+				t.Error("it was accepted in place of another")
 			}
 			if class := models.ClassOf(err); class != models.Invalid {
 				t.Errorf("class %v; want Invalid", class)
@@ -298,6 +318,10 @@ func TestRefusedUploadChangesNothing(t *testing.T) {
 			}
 			if diff := cmp.Diff(was, s.state()); diff != "" {
 				t.Error(diff)
+			}
+			now, err := s.List(s.ctx)
+			if diff := cmp.Diff(listed, now); diff != "" || err != nil {
+				t.Error(diff, err)
 			}
 		})
 	}
@@ -531,5 +555,166 @@ func TestMessagesAreProblems(t *testing.T) {
 	var problem *models.Error
 	if !errors.As(err, &problem) || problem.Model != "contents" || problem.Key != "two" || len(problem.Messages) < 3 {
 		t.Errorf("got %#v", err)
+	}
+}
+
+// sparse is what an object needs beside its key to be one, by kind; what is not here needs nothing.
+var sparse = map[string]string{"plugins": `{"Provider":"some"}`}
+
+func sparseOf(kind string) string {
+	if raw := sparse[kind]; raw != "" {
+		return raw
+	}
+	return "{}"
+}
+
+// A pack may bring objects of any kind that is not the state of one server.
+func TestPacksBringObjectsOfEveryKind(t *testing.T) {
+	s := start(t, t.TempDir())
+	was := s.state()
+	pack := &models.Content{Meta: models.ContentMeta{Name: "every"}, Sections: map[string]map[string]json.RawMessage{}}
+	for _, kind := range order {
+		raw := sparseOf(kind)
+		if _, problems := decodeObject(kind, "a-key", []byte(raw)); len(problems) > 0 {
+			t.Logf("not tested: %s needs a line in sparse: %q", kind, problems)
+			continue
+		}
+		pack.Sections[kind] = map[string]json.RawMessage{"a-key": json.RawMessage(raw)}
+	}
+	if len(pack.Sections) < 10 {
+		t.Fatalf("only %d kinds", len(pack.Sections))
+	}
+	sum, err := s.Create(s.ctx, pack, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind := range pack.Sections {
+		if b := s.object(t, kind, "a-key").Base(); !b.ReadOnly || b.Bundle != "every" || sum.Counts[kind] != 1 {
+			t.Errorf("%s: %+v, %d counted", kind, b, sum.Counts[kind])
+		}
+		if _, err := s.objects.Delete(s.ctx, kind, "a-key"); models.ClassOf(err) != models.Forbidden {
+			t.Errorf("%s can be deleted: %v", kind, err)
+		}
+	}
+	shown, err := s.Show(s.ctx, "every")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rev := s.objects.View().Rev
+	if _, err := s.Replace(s.ctx, "every", shown, false); err != nil || s.objects.View().Rev != rev {
+		t.Errorf("the same pack again, as it is shown: %v, %d revisions", err, s.objects.View().Rev-rev)
+	}
+	if err := s.Destroy(s.ctx, "every"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(was, s.state()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestBuiltinIsWhatTheBasicLayerHolds(t *testing.T) {
+	have := packs.Builtin()
+	for _, o := range basic("v4.8.0").Objects {
+		if !slices.Contains(have[o.Kind()], o.Key()) {
+			t.Errorf("%s/%s is not known to those who write content", o.Kind(), o.Key())
+		}
+	}
+}
+
+// Of one key in every set of layers, the object of the layer that wins is seen; where two layers
+// may not have the same key, the pack is refused and nothing has changed.
+func TestTheLayerThatWinsIsSeen(t *testing.T) {
+	file := func(t *testing.T, name string) string {
+		path := filepath.Join(t.TempDir(), name+".yaml")
+		text := "meta: {Version: v1.2.3}\nsections: {params: {pxelinux-local-boot: {Description: " + name + "}}, profiles: {of-" + name + ": {}}}"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for set := range 8 {
+		local, pack, defaults := "", set&2 != 0, ""
+		want := "The pxelinux command that boots from the local disk"
+		var layers []string
+		if set&4 != 0 {
+			defaults, want = file(t, "defaults"), "defaults"
+			layers = []string{"default DefaultStore"}
+		}
+		if pack && set&1 == 0 {
+			want = "pack"
+			layers = slices.Insert(layers, 0, "dynamic pack")
+		}
+		if set&1 != 0 {
+			local, want = file(t, "local"), "local"
+			layers = slices.Insert(layers, 0, "local LocalStore")
+		}
+		layers = append(append([]string{"writable BackingStore"}, layers...), "basic BasicStore")
+		s := startWith(t, t.TempDir(), local, defaults)
+		if pack {
+			_, err := s.Create(s.ctx, packOf(t, `{"meta":{"Name":"pack"},"sections":{"params":{"pxelinux-local-boot":{"Description":"pack"}}}}`), true)
+			if local == "" && err != nil {
+				t.Fatal(err)
+			}
+			if local != "" && (err == nil || !strings.Contains(err.Error(), "params:pxelinux-local-boot in layer local-LocalStore would override layer dynamic-pack")) {
+				t.Errorf("set %d: %v", set, err)
+			}
+		}
+		if got := s.object(t, "params", "pxelinux-local-boot").(*models.Param).Description; got != want {
+			t.Errorf("set %d: of %q is seen, want %q", set, got, want)
+		}
+		list, err := s.List(s.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, l := range list {
+			names = append(names, l.Meta.Type+" "+l.Meta.Name)
+			if l.Meta.Overwritable != slices.Contains([]string{"local", "default", "basic"}, l.Meta.Type) {
+				t.Errorf("%s: Overwritable is %v", l.Meta.Name, l.Meta.Overwritable)
+			}
+		}
+		if diff := cmp.Diff(layers, names); diff != "" {
+			t.Errorf("set %d: %s", set, diff)
+		}
+		// The writable layer wins over layers that are overwritable, and never over a pack.
+		_, err = s.objects.Create(s.ctx, &models.Param{Name: "pxelinux-local-boot", Description: "mine"}, false)
+		if hides := err == nil; hides == (want == "pack") || !hides && models.ClassOf(err) != models.Conflict {
+			t.Errorf("set %d: a writable object above that of %q: %v", set, want, err)
+		}
+		if err == nil {
+			if _, err := s.objects.Delete(s.ctx, "params", "pxelinux-local-boot"); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := s.object(t, "params", "pxelinux-local-boot").(*models.Param).Description; got != want {
+			t.Errorf("set %d: of %q is seen in the end, want %q", set, got, want)
+		}
+		if err := s.Check(); err != nil {
+			t.Errorf("set %d: %v", set, err)
+		}
+	}
+}
+
+// Content on the disk may change while a server is down: what then hides a pack is told.
+func TestContentOnTheDiskMustFitThePacks(t *testing.T) {
+	dir := t.TempDir()
+	t.Run("before", func(t *testing.T) { start(t, dir).mustUpload(t, first) })
+	local := filepath.Join(t.TempDir(), "local.json")
+	if err := os.WriteFile(local, []byte(`{"sections":{"tasks":{"base":{}}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := startWith(t, dir, local, "").Check(); err == nil || !strings.Contains(err.Error(), "tasks:base in layer local-LocalStore would override layer dynamic-first") {
+		t.Errorf("got %v", err)
+	}
+	for _, text := range []string{`{`, `{"sections":{"machines":{"m":{}}}}`, `{"sections":{"tasks":{"9!":{}}}}`} {
+		if err := os.WriteFile(local, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Layers("v4.8.0", local, ""); err == nil || !strings.Contains(err.Error(), local) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if _, err := Layers("v4.8.0", "", local+".gone"); err == nil {
+		t.Error("a file that is not there")
 	}
 }

@@ -2,26 +2,75 @@ package content
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
 
 	"drp/models"
 )
 
-// The layers that every server has, beside the packs.
+// The layers that are no packs.
 const (
 	backingStore = "BackingStore" // what callers create: the writable layer
+	localStore   = "LocalStore"   // what the operator has put on the server's disk, above all packs
+	defaultStore = "DefaultStore" // the same below them
 	basicStore   = "BasicStore"   // what drp cannot work without
 )
 
-// Layer is content that comes with the server. Its objects are read-only and an object of an
-// uploaded pack may take the place of any of them.
+// Layer is content that is there from the start. Its objects are read-only.
 type Layer struct {
 	Meta    models.ContentMeta
 	Objects []models.Object // as clients see them, Bundle included
 }
 
-// Basic is the layer BasicStore: the boot environments, stages, role and param that a server
-// must have. Version is that of the server.
-func Basic(version string) []models.Object { return basic(version).Objects }
+// Layers are those of a server whose version is given, the one that wins first: what the operator
+// has put into the files local and defaults, JSON or YAML ("": there is none), and BasicStore.
+func Layers(version, local, defaults string) ([]Layer, error) {
+	var list []Layer
+	for _, l := range []struct{ file, name, kind, about string }{
+		{local, localStore, "local", "Local Override Store"}, {defaults, defaultStore, "default", "Initial Default Content"},
+	} {
+		if l.file == "" {
+			continue
+		}
+		layer, err := fromFile(l.file, models.ContentMeta{Name: l.name, Version: "0.0.0", Type: l.kind, Overwritable: true, Description: l.about})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", l.name, err)
+		}
+		list = append(list, layer)
+	}
+	return append(list, basic(version)), nil
+}
+
+func fromFile(file string, meta models.ContentMeta) (Layer, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return Layer{}, err
+	}
+	pack, err := Parse(raw)
+	if err != nil {
+		return Layer{}, fmt.Errorf("%s: %w", file, err)
+	}
+	if pack.Meta.Version != "" {
+		meta.Version = pack.Meta.Version
+	}
+	pack.Meta = meta
+	objects, err := decode(pack)
+	if err != nil {
+		return Layer{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return Layer{Meta: meta, Objects: sealed(objects)}, nil
+}
+
+// Base are the objects of layers in the order that objects.New takes them: of two with the same
+// key the later wins.
+func Base(layers []Layer) []models.Object {
+	var list []models.Object
+	for _, l := range slices.Backward(layers) {
+		list = append(list, l.Objects...)
+	}
+	return list
+}
 
 func basic(version string) Layer {
 	look := func(icon string) models.Common {

@@ -7,14 +7,14 @@ import (
 	"slices"
 	"strings"
 
+	packs "drp/content"
 	"drp/models"
 
 	"sigs.k8s.io/yaml"
 )
 
-// order is the kinds that packs carry, each after those its objects refer to. Machines, jobs,
-// users and preferences are the state of one server, so no pack brings them.
-var order = []string{"params", "templates", "profiles", "bootenvs", "tasks", "stages", "workflows", "roles"}
+// order is the kinds that packs carry, each after those its objects refer to.
+var order = packs.Kinds()
 
 // Parse reads a pack from JSON or YAML. Members match in any letter case. A YAML mapping that
 // names a key twice is an error.
@@ -62,6 +62,7 @@ func decode(pack *models.Content) ([]models.Object, error) {
 			if len(problems) == 0 {
 				b := o.Base()
 				b.ReadOnly, b.Bundle, b.Endpoint = true, pack.Meta.Name, ""
+				o.Normalize() // some kinds keep these elsewhere
 				list = append(list, o)
 			}
 		}

@@ -3,13 +3,15 @@
 // with the pack's name; the pack itself is a record that describes it.
 //
 // The layers of content, the first to have an object wins: what callers create (BackingStore),
-// the packs, and what comes with the server. Packs never override each other or the writable
-// layer; any of them may override what comes with the server.
+// what the operator has put on the server's disk (LocalStore), the packs, more from the disk
+// (DefaultStore), what plugin providers bring, and what the server cannot work without
+// (BasicStore). A pack overrides what comes below it and is overwritable, and nothing else.
 package content
 
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"drp/models"
@@ -20,17 +22,35 @@ import (
 type Service struct {
 	objects  *objects.Service
 	features []string
-	embedded []Layer // what comes with the server, the one that wins first
+	layers   []Layer // beside packs and what callers create; the one that wins first
 
 	// Clear, if set, is what an object has for params, the secure ones in clear; it is asked for
 	// those who may see them.
 	Clear func(models.ParamHolder) models.Params
 }
 
-// New makes a service. Features are those of the server, which packs may require; version is
-// that of its BasicStore.
-func New(objs *objects.Service, features []string, version string) *Service {
-	return &Service{objects: objs, features: features, embedded: []Layer{basic(version)}}
+// New makes a service. Features are those of the server, which packs may require. The layers must
+// be those the objects were given as their base.
+func New(objs *objects.Service, features []string, layers []Layer) *Service {
+	return &Service{objects: objs, features: features, layers: layers}
+}
+
+// abovePacks tells whether a layer hides what packs bring.
+func (l Layer) abovePacks() bool { return l.Meta.Type == "local" }
+
+// Check tells whether what is in the store fits the layers: they may have changed since it was
+// stored.
+func (s *Service) Check() error {
+	v := s.objects.View()
+	for _, l := range s.layers {
+		for _, o := range l.Objects {
+			e, ok := v.Get(o.Kind(), o.Key())
+			if b := e.Object.Base(); ok && l.abovePacks() && b.ReadOnly && b.Bundle != l.Meta.Name {
+				return fmt.Errorf("%s:%s in layer local-%s would override layer dynamic-%s: take it out of one of them", o.Kind(), o.Key(), l.Meta.Name, b.Bundle)
+			}
+		}
+	}
+	return nil
 }
 
 // List is a summary of each layer that the caller may see, the one that wins first.
@@ -48,10 +68,16 @@ func (s *Service) List(ctx context.Context) ([]models.ContentSummary, error) {
 	for p := range objects.All[*models.Pack](v) {
 		add(p.ContentMeta, nonNil(counts[p.Name]))
 	}
-	for _, l := range s.embedded {
+	for _, l := range s.layers {
 		add(l.Meta, count(existing(actor, l.Objects)))
 	}
+	slices.SortStableFunc(list, func(a, b models.ContentSummary) int { return rank(a.Meta.Type) - rank(b.Meta.Type) })
 	return list, nil
+}
+
+// rank is the place of a type of layer: the one that wins first.
+func rank(typ string) int {
+	return slices.Index([]string{"writable", "local", "dynamic", "default", "plugin", "basic"}, typ)
 }
 
 var writableMeta = models.ContentMeta{
@@ -68,7 +94,7 @@ func (s *Service) Show(ctx context.Context, name string) (*models.Content, error
 	if name == backingStore {
 		return s.writable(v, actor)
 	}
-	for _, l := range s.embedded {
+	for _, l := range s.layers {
 		if l.Meta.Name == name {
 			return s.export(actor, l.Meta, existing(actor, l.Objects))
 		}
