@@ -41,12 +41,15 @@ func (a *app) pack(ctx context.Context, arg string) (*models.Content, json.RawMe
 }
 
 // packAt reads a pack from a folder, or as pack does.
-func (a *app) packAt(ctx context.Context, arg string) (*models.Content, error) {
-	if info, err := os.Stat(arg); err == nil && info.IsDir() {
-		return packs.Read(os.DirFS(arg))
+func (a *app) packAt(ctx context.Context, arg string) (*models.Content, json.RawMessage, error) {
+	if info, err := os.Stat(arg); err != nil || !info.IsDir() {
+		return a.pack(ctx, arg)
 	}
-	c, _, err := a.pack(ctx, arg)
-	return c, err
+	c, err := packs.Read(os.DirFS(arg))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", arg, err)
+	}
+	return c, must(c), nil
 }
 
 // parsePack returns a pack decoded, and as the JSON it came in.
@@ -157,12 +160,26 @@ func (a *app) updateContent() *cobra.Command {
 
 func (a *app) uploadContent() *cobra.Command {
 	var f packFlags
+	var watch bool
 	return a.command(verb{
 		use: "upload [json]", short: "Upload a content pack, new or not",
-		long:    "Upload a content pack (JSON or YAML; text, file, URL or -), in place of the version that is there, if any.",
-		example: "drp contents upload https://example.com/pack.yaml", args: exactly(1), flags: f.add,
+		long: "Upload a content pack (JSON or YAML; text, file, URL or -; or a folder as bundle reads it), in place of\n" +
+			"the version that is there, if any. With --watch a folder is uploaded again whenever its files change,\n" +
+			"until a signal ends it: it tells what has changed and what is wrong, as lint does, and goes on.",
+		example: "drp contents upload https://example.com/pack.yaml\ndrp contents upload ./my-pack --watch",
+		args:    between(1, 1, " requires 1 arguments"),
+		flags: func(p *pflag.FlagSet) {
+			f.add(p)
+			p.BoolVar(&watch, "watch", false, "keep watching a folder and upload it whenever it changes")
+		},
 		run: func(ctx context.Context, args []string) error {
-			c, raw, err := a.pack(ctx, args[0])
+			if watch {
+				if info, err := os.Stat(args[0]); err != nil || !info.IsDir() {
+					return fmt.Errorf("--watch takes the folder of a pack, and %s is none", args[0])
+				}
+				return a.watchContent(ctx, args[0], f.option())
+			}
+			c, raw, err := a.packAt(ctx, args[0])
 			if err != nil {
 				return err
 			}

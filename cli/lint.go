@@ -46,7 +46,7 @@ func (a *app) lintContent() *cobra.Command {
 func (a *app) lint(ctx context.Context, path string, with []string) ([]lint.Finding, error) {
 	var known []*models.Content
 	for _, name := range with {
-		c, err := a.packAt(ctx, name)
+		c, _, err := a.packAt(ctx, name)
 		if err != nil {
 			return nil, fmt.Errorf("--with %s: %w", name, err)
 		}
@@ -81,4 +81,3 @@ func verdict(found []lint.Finding) error {
 	}
 	return fmt.Errorf("%s in the pack", plural(n, "error"))
 }
-

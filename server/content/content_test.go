@@ -374,6 +374,31 @@ func TestWarningsTellWhatTheChangeBroke(t *testing.T) {
 	}
 }
 
+// A pack that is in use may go: what used it is not available until it comes back.
+func TestWhatUsedAPackWaitsForItsReturn(t *testing.T) {
+	s := start(t, t.TempDir())
+	s.mustUpload(t, first)
+	s.mustCreate(t, &models.Machine{Name: "mach", Profiles: []string{"prof"}, Workflow: "wf"})
+	s.mustCreate(t, &models.Stage{Name: "mine", Tasks: []string{"above"}, BootEnv: "env"})
+	available := func(want bool) {
+		t.Helper()
+		for _, kind := range []string{"machines", "stages"} {
+			for e := range s.objects.View().All(kind) {
+				if b := e.Object.Base(); !b.ReadOnly && (b.Available != want || (len(b.Errors) == 0) != want) {
+					t.Errorf("%s/%s: Available is %v with %q", kind, e.Object.Key(), b.Available, b.Errors)
+				}
+			}
+		}
+	}
+	available(true)
+	if err := s.Destroy(s.ctx, "first"); err != nil {
+		t.Fatal(err)
+	}
+	available(false)
+	s.mustUpload(t, first)
+	available(true)
+}
+
 func TestAPackThatOthersNeedStays(t *testing.T) {
 	s := start(t, t.TempDir())
 	s.mustUpload(t, `{"meta":{"Name":"low","Version":"v2.0.0"}}`)
