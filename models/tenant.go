@@ -2,7 +2,6 @@ package models
 
 import (
 	"slices"
-	"strings"
 )
 
 // Tenant draws a line around what its users can see at all, whatever their roles allow: of each
@@ -39,8 +38,8 @@ func (t *Tenant) Normalize() {
 		t.Members = map[string][]string{}
 	}
 	for kind, keys := range t.Members {
-		if k, known := KindOf(kind); known && k.Types[k.KeyField] == IndexUUID && slices.ContainsFunc(keys, hasCapitals) {
-			keys = lower(keys)
+		if k, known := KindOf(kind); known && slices.ContainsFunc(keys, func(s string) bool { return k.CanonicalKey(s) != s }) {
+			keys = k.canonicalKeys(keys)
 			t.Members[kind] = keys
 		}
 		if in, changed := sorted(keys); changed {
@@ -50,12 +49,10 @@ func (t *Tenant) Normalize() {
 	t.Users, _ = sorted(t.Users)
 }
 
-func hasCapitals(s string) bool { return s != strings.ToLower(s) }
-
-func lower(list []string) []string {
+func (k *KindInfo) canonicalKeys(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = strings.ToLower(s)
+		out[i] = k.CanonicalKey(s)
 	}
 	return out
 }

@@ -33,7 +33,7 @@ func tenant(tx *objects.Tx, c *objects.Change) error {
 	var bad []string
 	was, _ := c.Old.(*models.Tenant)
 	for kind := range t.Members {
-		if _, known := tx.KindOf(kind); !known && (was == nil || !was.Limits(kind)) { // its provider may have gone since
+		if _, known := tx.KindOf(kind); !known && kind != models.InterfaceKind.Name && (was == nil || !was.Limits(kind)) { // its provider may have gone since
 			bad = append(bad, fmt.Sprintf("%s: No such object type '%s'", t.Name, kind))
 		}
 	}

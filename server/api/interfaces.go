@@ -28,22 +28,21 @@ func (a *API) hostInterfaces(r *request) ([]models.Object, error) {
 	return list, err
 }
 
-// findInterfaces finds what a list request asks for, and tells how many there are at all.
-func (a *API) findInterfaces(r *request) (found []*objects.Entry, total int, err error) {
+// searchInterfaces finds what a list request asks for among all of them.
+func (a *API) searchInterfaces(r *request, all []models.Object) ([]*objects.Entry, error) {
 	q, err := models.ParseQuery(models.InterfaceKind, r.query)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	list, err := a.hostInterfaces(r)
-	if err != nil {
-		return nil, 0, err
-	}
-	found, err = r.counted(a.Objects.ListOf(r.ctx, models.InterfaceKind, list, q))
-	return found, len(list), err
+	return r.counted(a.Objects.ListOf(r.ctx, models.InterfaceKind, all, q))
 }
 
 func (a *API) listInterfaces(r *request) (int, any, error) {
-	found, _, err := a.findInterfaces(r)
+	all, err := a.hostInterfaces(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	found, err := a.searchInterfaces(r, all)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -51,7 +50,14 @@ func (a *API) listInterfaces(r *request) (int, any, error) {
 }
 
 func (a *API) countInterfaces(r *request) (int, any, error) {
-	_, total, err := a.findInterfaces(r)
+	all, err := a.hostInterfaces(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	if _, err := a.searchInterfaces(r, all); err != nil {
+		return 0, nil, err
+	}
+	_, total, err := a.Objects.ListOf(r.ctx, models.InterfaceKind, all, models.Query{})
 	r.Header("X-DRP-LIST-TOTAL-COUNT", strconv.Itoa(total))
 	return http.StatusOK, nil, err
 }

@@ -169,6 +169,37 @@ func TestInterfacesAreThoseOfTheHost(t *testing.T) {
 	}
 }
 
+// TestTenantsListAddressesAndInterfaces: a tenant may name an address as people write it, and what it
+// does not list of the host's interfaces is not there for its users.
+func TestTenantsListAddressesAndInterfaces(t *testing.T) {
+	a, admin, _ := start(t, config(t))
+	populate(t, admin)
+	admin.must("POST", "/reservations", `{"Addr":"192.168.124.6","Token":"other"}`, nil)
+	host := []*models.Interface{{Name: "eth0"}, {Name: "eth1"}}
+	for _, i := range host {
+		i.Normalize()
+	}
+	a.api.Interfaces = func() ([]*models.Interface, error) { return host, nil }
+	tina := tenantOf(t, a, admin, "limited", "tina")[0]
+	admin.must("PATCH", "/tenants/limited", `[{"op":"add","path":"/Members/interfaces","value":["eth1"]},{"op":"add","path":"/Members/reservations","value":["192.168.124.5"]}]`, nil)
+	for path, want := range map[string]int{
+		"/interfaces/eth0": 404, "/interfaces/eth1": 200,
+		"/reservations/192.168.124.5": 200, "/reservations/C0A87C05": 200, "/reservations/192.168.124.6": 404,
+	} {
+		if got := tina.do("GET", path, nil); got.status != want {
+			t.Errorf("%s: got %d %s, want %d", path, got.status, got.body, want)
+		}
+	}
+	for _, kind := range []string{"interfaces", "reservations"} {
+		h := tina.do("HEAD", "/"+kind, nil).header
+		for _, name := range []string{"X-DRP-LIST-COUNT", "X-DRP-LIST-FILTER-COUNT", "X-DRP-LIST-TOTAL-COUNT"} {
+			if h.Get(name) != "1" {
+				t.Errorf("%s: %s is %q, want 1", kind, name, h.Get(name))
+			}
+		}
+	}
+}
+
 // TestIndexesOfNetworkKindsAreShown with the type strings of the contract; objects names no
 // interfaces, since none is stored.
 func TestIndexesOfNetworkKindsAreShown(t *testing.T) {

@@ -70,15 +70,6 @@ func (w *world) do(verb, kind, what string) error {
 	return err
 }
 
-func (w *world) reservation(key string) *models.Reservation {
-	w.t.Helper()
-	r, ok := objects.Get[*models.Reservation](w.View(), key)
-	if !ok {
-		w.t.Fatalf("reservation %s is not there", key)
-	}
-	return r
-}
-
 // subnetBody and others make bodies that are sound but for what a test is about.
 func subnetBody(name, cidr string) string {
 	return fmt.Sprintf(`{"Name":%q,"Subnet":%q,"OnlyReservations":true}`, name, cidr)

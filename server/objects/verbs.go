@@ -50,10 +50,10 @@ func (s *Service) ListIn(ctx context.Context, v *View, kind string, q models.Que
 // ListOf is List among objects that are not stored, in the order of their keys.
 func (s *Service) ListOf(ctx context.Context, k *models.KindInfo, list []models.Object, q models.Query) ([]*Entry, int, error) {
 	actor := ActorOf(ctx)
-	all := actor.May(k.Name, "list", "")
+	all := actor.lists(k.Name)
 	found := []*Entry{}
 	for _, o := range list {
-		if !all && !actor.Visible(o) || !s.matches(s.View(), o, q.Filters) {
+		if !actor.sees(all, o) || !s.matches(s.View(), o, q.Filters) {
 			continue
 		}
 		e, err := transient(o)
