@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -11,9 +12,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"drp/models"
 	"drp/server/auth"
+	"drp/server/objects"
 )
 
 // fetch is what the file ports answer to somebody without a token: the status and the text of
@@ -68,8 +71,11 @@ func TestBootFilesAreServedToMachines(t *testing.T) {
 		admin.must("POST", o[0], o[1], nil)
 	}
 	admin.must("POST", "/isos/env.iso", string(image), nil)
-	if err := a.trees.Settle(t.Context()); err != nil {
-		t.Fatal(err)
+	ready := models.Predicate{Kind: "stages", Key: "install", Tests: []models.Test{{Op: "test", Path: "/Available", Value: json.RawMessage("true")}}}
+	soon, cancel := context.WithTimeout(objects.WithActor(t.Context(), objects.System), time.Minute)
+	defer cancel()
+	if got, err := a.objects.Wait(soon, &models.Wait{For: ready}); err != nil || got.Result != models.WaitHolds {
+		t.Fatal(got, err)
 	}
 	var m models.Machine
 	admin.must("POST", "/machines", `{"Name":"m1","Stage":"install","BootEnv":"env-install","Params":{"who":"me"}}`, &m)
