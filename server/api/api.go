@@ -47,6 +47,7 @@ type API struct {
 	Params  *params.Vault
 	Events  *events.Hub
 	Guard   *Guard
+	Version string // of the server
 	Info    func(local net.Addr) models.Info
 	Now     func() time.Time
 	Log     *slog.Logger

@@ -83,6 +83,8 @@ func (a *API) profile(r *request) (int, any, error) {
 		defer a.profiling.Unlock()
 	case r.key() != "" && profiles.Lookup(r.key()) == nil:
 		return 0, nil, models.Problem(models.NotFound, "", r.Request.URL.Path, "No such profile")
+	case r.key() != "":
+		serve = pprof.Handler(r.key()).ServeHTTP
 	default:
 		serve = pprof.Index
 	}

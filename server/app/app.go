@@ -176,7 +176,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 		Content: packs, Params: a.secrets.vault, Files: a.files, Trees: a.trees, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info,
 		Interfaces: network.Interfaces, Now: time.Now, Log: a.log,
 		Meter: a.metrics.Route, Metrics: a.metrics.Handler(), MetricsOpen: cfg.MetricsOpen, Ready: a.ready.reasons,
-		Lines: lines.Lines, Purge: a.purge,
+		Lines: lines.Lines, Purge: a.purge, Version: Version,
 	}
 	return a, nil
 }

@@ -79,10 +79,10 @@ func (c client) do(method, path string, body any, header ...string) answer {
 }
 
 // outside is what does not lie below /api/v3.
-var outside = []string{"/healthz", "/readyz", "/metrics", "/debug/pprof/"}
+var outside = []string{"/healthz", "/readyz", "/metrics", "/debug/pprof/", "/swagger"}
 
 // everybodys are the routes that need no token.
-var everybodys = []string{"/healthz", "/readyz"}
+var everybodys = []string{"/healthz", "/readyz", "/swagger.json", "/swagger-ui", "/swagger-ui/:key"}
 
 func full(path string) string {
 	if slices.ContainsFunc(outside, func(p string) bool { return strings.HasPrefix(path, p) }) {
