@@ -128,6 +128,15 @@ var singles = map[string]route{
 	"GET /prefs":  {summary: "Show the preferences of the server", out: map[string]string{}},
 	"POST /prefs": {summary: "Change preferences", more: "All of them or none. The answer has all preferences.", in: map[string]string{}, out: map[string]string{}, status: http.StatusCreated},
 
+	"GET /files":         {summary: "List the files of a folder", more: "Folders end in a slash.", out: []string{}, query: []string{"path", "all"}},
+	"GET /files/*key":    {summary: "Download a file", more: "With ranges, and If-None-Match; the ETag is the SHA-256.", out: anything{}},
+	"POST /files/*key":   {summary: "Upload a file", more: "It appears as a whole or not at all. multipart/form-data with a part file will do as well.", in: blob{}, out: blobInfo{}, status: http.StatusCreated, query: []string{"explode"}},
+	"DELETE /files/*key": {summary: "Delete a file, or an empty folder", status: http.StatusNoContent},
+	"GET /isos":          {summary: "List the ISO images", out: []string{}, query: []string{"path", "all"}},
+	"GET /isos/*key":     {summary: "Download an ISO image", out: anything{}},
+	"POST /isos/*key":    {summary: "Upload an ISO image", more: "Boot environments that need it become available once it is unpacked.", in: blob{}, out: blobInfo{}, status: http.StatusCreated},
+	"DELETE /isos/*key":  {summary: "Delete an ISO image", status: http.StatusNoContent},
+
 	"GET /history": {summary: "Tell who changed what", out: []models.HistoryEntry{}, query: append([]string{"kind", "key"}, pastQuery...)},
 	"POST /undo":   {summary: "Take changes back", more: "409 names the later change that stands against it.", in: models.Undo{}, out: models.Undone{}},
 
@@ -140,6 +149,15 @@ var singles = map[string]route{
 	"POST /wait":              {summary: "Wait until something is true", in: models.Wait{}, out: models.Outcome{}},
 	"GET /ws":                 {summary: "Watch events", more: "A websocket: send register TYPE.ACTION.KEY.", out: upgrade{}, status: http.StatusSwitchingProtocols, query: []string{"token"}},
 	"GET /ws/:endpoint":       {summary: "Watch the events of the server of this id", out: upgrade{}, status: http.StatusSwitchingProtocols, query: []string{"token"}},
+
+	"GET /pools/:id/status":            {summary: "List the machines of a pool by their status", more: "A pool needs no object of its own.", out: map[string][]models.PoolResult{}},
+	"GET /pools-active":                {summary: "List the pools that have machines", out: []string{}},
+	"POST /pools/:id/addMachines":      {summary: "Take machines into a pool", in: models.PoolRequest{}, out: []models.PoolResult{}, query: []string{"force", "source-pool"}},
+	"POST /pools/:id/removeMachines":   {summary: "Take machines out of a pool", in: models.PoolRequest{}, out: []models.PoolResult{}, query: []string{"force"}},
+	"POST /pools/:id/allocateMachines": {summary: "Take machines of a pool into use", more: "Nobody else gets the same ones.", in: models.PoolRequest{}, out: []models.PoolResult{}, query: []string{"force"}},
+	"POST /pools/:id/releaseMachines":  {summary: "Give machines of a pool back", in: models.PoolRequest{}, out: []models.PoolResult{}, query: []string{"force"}},
+	"POST /machines/:id/releaseToPool": {summary: "Give a machine back to its pool", out: []models.PoolResult{}},
+	"DELETE /bootenvs/:id/purgeLocal":  {summary: "Remove what was unpacked for a boot environment", more: "The body is a list of architectures; without one all.", in: []string{}, status: http.StatusNoContent, query: []string{"reexplodeIsos"}},
 
 	"GET /interfaces":     {summary: "List the network interfaces of the server's host", out: []models.Interface{}, query: listQuery},
 	"GET /interfaces/:id": {summary: "Show one network interface", out: models.Interface{}},
@@ -203,4 +221,10 @@ func routeOf(method, path string) (route, bool) {
 	}
 	r, ok := ofKind(k, o)[method+" "+suffix]
 	return r, ok
+}
+
+// blobInfo is what an upload answers with.
+type blobInfo struct {
+	Path string
+	Size int64
 }

@@ -244,7 +244,7 @@ var describedSamples = [][2]string{
 	{"params", `{"Name":"some/param"}`}, {"templates", `{"ID":"tmpl","Contents":"x"}`}, {"tasks", `{"Name":"tt"}`}, {"bootenvs", `{"Name":"bb","OS":{"Name":"bb"}}`},
 	{"profiles", `{"Name":"pp"}`}, {"stages", `{"Name":"ss","Tasks":["tt"]}`}, {"workflows", `{"Name":"ww","Stages":["ss"]}`}, {"machines", `{"Name":"mm","Tasks":["tt"]}`},
 	{"roles", `{"Name":"rr","Claims":[{"scope":"machines","action":"get","specific":"*"}]}`}, {"users", `{"Name":"uu","Roles":["rr"]}`}, {"tenants", `{"Name":"nn"}`},
-	{"contexts", `{"Name":"cc"}`}, {"endpoints", `{"Id":"ee"}`}, {"pools", `{"Id":"ll","EnterActions":{"AddProfiles":["pp"]}}`}, {"version_sets", `{"Id":"vv"}`}, {"catalog_items", `{"Id":"ii"}`},
+	{"plugins", `{"Name":"gg","Provider":"none"}`}, {"contexts", `{"Name":"cc"}`}, {"endpoints", `{"Id":"ee"}`}, {"pools", `{"Id":"ll","EnterActions":{"AddProfiles":["pp"]}}`}, {"version_sets", `{"Id":"vv"}`}, {"catalog_items", `{"Id":"ii"}`},
 	{"subnets", `{"Name":"net","Subnet":"192.168.100.1/24","ActiveStart":"192.168.100.20","ActiveEnd":"192.168.100.200","ActiveLeaseTime":60,"ReservedLeaseTime":7200,"Strategy":"MAC"}`},
 	{"reservations", `{"Addr":"192.168.100.5","Token":"52:54:00:00:00:01","Strategy":"MAC"}`},
 	{"leases", `{"Addr":"192.168.100.21","Token":"52:54:00:00:00:02","Strategy":"MAC","State":"EXPIRED"}`},
@@ -260,6 +260,27 @@ GET /jobs/{jobs}/log
 PUT /jobs/{jobs}/log a line
 PATCH /jobs/{jobs} [{"op":"replace","path":"/State","value":"failed"}]
 DELETE /jobs
+GET /pools/default/status
+GET /pools-active
+POST /pools/ll/addMachines {"pool/machine-list":["{machines}"]}
+POST /pools/ll/allocateMachines {"pool/count":1}
+POST /pools/ll/releaseMachines {"pool/all-machines":true}
+POST /pools/ll/removeMachines {"pool/all-machines":true}
+POST /machines/{machines}/releaseToPool {}
+POST /files/some/file bytes
+GET /files
+GET /files?all=true
+GET /files/some/file
+DELETE /files/some/file
+POST /isos/some.iso bytes
+GET /isos
+GET /isos/some.iso
+DELETE /isos/some.iso
+DELETE /bootenvs/{bootenvs}/purgeLocal []
+GET /plugin_providers
+GET /plugin_providers/none
+GET /plugin_providers/none/history
+GET /meta/plugin_providers/none
 GET /contents
 POST /contents {"meta":{"Name":"kk"},"sections":{"profiles":{"of-kk":{"Name":"of-kk"}}}}
 GET /contents/kk
