@@ -27,7 +27,7 @@ func (a *app) contents() *cobra.Command {
 		"Upload, show and remove content packs: objects of many kinds that come and go as one, and that nobody\nchanges one by one. bundle, unbundle and document need no server.",
 		"drp contents bundle pack.yaml Version=v1.0.0\ndrp contents upload pack.yaml")
 	c.AddCommand(a.listContents(), a.showContent(), a.contentExists(), a.createContent(), a.updateContent(), a.uploadContent(),
-		a.destroyContent(), a.bundle(), a.unbundle(), a.document(), a.bundlize(), a.convert(), a.shippedContents(), a.installContent(), a.lintContent())
+		a.destroyContent(), a.bundle(), a.unbundle(), a.document(), a.documentMarkdown(), a.bundlize(), a.convert(), a.shippedContents(), a.installContent(), a.lintContent())
 	return c
 }
 
@@ -285,16 +285,25 @@ func (a *app) unbundle() *cobra.Command {
 }
 
 func (a *app) document() *cobra.Command {
+	return a.pageVerb("document", "reStructuredText", "rst", rst{})
+}
+
+func (a *app) documentMarkdown() *cobra.Command {
+	return a.pageVerb("document-md", "Markdown", "md", markdown{})
+}
+
+func (a *app) pageVerb(name, language, ext string, m markup) *cobra.Command {
 	return a.command(verb{
-		use: "document [file]", short: "Print the documentation of a content pack",
-		long:    "Print a page in reStructuredText with the documentation of a content pack (JSON or YAML; file, URL or -)\nand of its objects.",
-		example: "drp contents document pack.yaml > pack.rst", args: exactly(1),
+		use: name + " [file]", short: "Print the documentation of a content pack in " + language,
+		long: "Print a page in " + language + " with the documentation of a content pack (JSON or YAML; file, URL, - or a\n" +
+			"folder) and of its objects.",
+		example: "drp contents " + name + " pack.yaml > pack." + ext, args: exactly(1),
 		run: func(ctx context.Context, args []string) error {
-			c, _, err := a.pack(ctx, args[0])
+			c, _, err := a.packAt(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			page, err := documentation(c)
+			page, err := documentation(c, m)
 			if err != nil {
 				return err
 			}

@@ -108,6 +108,10 @@ func TestFilesBecomeAPack(t *testing.T) {
 	if !strings.HasPrefix(page.out, "from-file\n=========\n\nd\n\n") || !strings.Contains(page.out, "p1\n~~\n") {
 		t.Errorf("document: %v", page)
 	}
+	page = call{}.drp(t, "contents", "document-md", dir)
+	if !strings.HasPrefix(page.out, "# from-file\n\nd\n\n") || !strings.Contains(page.out, "### p1\n\n") {
+		t.Errorf("document-md: %v", page)
+	}
 }
 
 func TestBadPackFilesAreRefused(t *testing.T) {
