@@ -66,9 +66,17 @@ func parsePack(text []byte) (*models.Content, json.RawMessage, error) {
 }
 
 // packFlags belong to what uploads a pack.
-type packFlags struct{ replace bool }
+type packFlags struct {
+	replace bool
+	key     keyFlag
+}
 
 func (f *packFlags) add(p *pflag.FlagSet) {
+	f.key.toRead(p)
+	f.writable(p)
+}
+
+func (f *packFlags) writable(p *pflag.FlagSet) {
 	p.BoolVar(&f.replace, "replace-writable", false, "let the pack's objects take the place of writable ones with the same keys")
 }
 
@@ -77,6 +85,17 @@ func (f *packFlags) option() client.Option {
 		return client.WithFlag("replaceWritable", "true")
 	}
 	return client.WithFlag("replaceWritable", "")
+}
+
+// opened is a pack with its secure params in clear, if there is a key to them.
+func (f *packFlags) opened(c *models.Content, raw json.RawMessage) (json.RawMessage, error) {
+	if f.key.file == "" {
+		return raw, nil
+	}
+	if err := openPack(c, f.key); err != nil {
+		return nil, err
+	}
+	return must(c), nil
 }
 
 func contentAt(name string) string { return "contents/" + name }
@@ -99,11 +118,29 @@ func (a *app) listContents() *cobra.Command {
 }
 
 func (a *app) showContent() *cobra.Command {
+	var key keyFlag
 	return a.command(verb{
-		use: "show [id]", short: "Show a content pack", long: "Show a content pack with all its objects, as it could be uploaded again.",
-		example: "drp contents show my-pack -F yaml > my-pack.yaml", args: exactly(1),
+		use: "show [id]", short: "Show a content pack",
+		long: "Show a content pack with all its objects, as it could be uploaded again. Values of secure params are\n" +
+			"sealed with a new key, which --key saves and which upload needs.",
+		example: "drp contents show my-pack -F yaml > my-pack.yaml", args: exactly(1), flags: key.toSave,
 		run: func(ctx context.Context, args []string) error {
-			return a.prints(a.do(ctx, http.MethodGet, contentAt(args[0]), nil))
+			raw, err := a.do(ctx, http.MethodGet, contentAt(args[0]), nil)
+			if err != nil {
+				return err
+			}
+			var c models.Content
+			if err := decode(raw, &c); err != nil {
+				return err
+			}
+			sealed, err := a.sealPack(ctx, &c, key)
+			if err != nil {
+				return err
+			}
+			if sealed {
+				raw = must(c)
+			}
+			return a.print(raw)
 		},
 	})
 }
@@ -130,8 +167,11 @@ func (a *app) createContent() *cobra.Command {
 		long:    "Upload a content pack (JSON or YAML; text, file, URL or -) that is not on the server yet.",
 		example: "drp contents create pack.yaml", args: exactly(1), flags: f.add,
 		run: func(ctx context.Context, args []string) error {
-			_, raw, err := a.pack(ctx, args[0])
+			c, raw, err := a.pack(ctx, args[0])
 			if err != nil {
+				return err
+			}
+			if raw, err = f.opened(c, raw); err != nil {
 				return err
 			}
 			return a.summary(a.do(ctx, http.MethodPost, "contents", raw, f.option()))
@@ -152,6 +192,9 @@ func (a *app) updateContent() *cobra.Command {
 			}
 			if c.Meta.Name != args[0] {
 				return verbatim("Passed ID %s does not match layer ID %s", args[0], c.Meta.Name)
+			}
+			if raw, err = f.opened(c, raw); err != nil {
+				return err
 			}
 			return a.summary(a.do(ctx, http.MethodPut, contentAt(args[0]), raw, f.option()))
 		},
@@ -181,6 +224,9 @@ func (a *app) uploadContent() *cobra.Command {
 			}
 			c, raw, err := a.packAt(ctx, args[0])
 			if err != nil {
+				return err
+			}
+			if raw, err = f.opened(c, raw); err != nil {
 				return err
 			}
 			return a.summary(a.send(ctx, c, raw, f.option()))
@@ -252,7 +298,7 @@ func writeValue(file string, v any) error {
 			return err
 		}
 		raw = append(b.Bytes(), '\n')
-	case ".yaml", ".yml":
+	case ".yaml", ".yml", ".go": // drpcli writes YAML into the last, too
 		var err error
 		if raw, err = yaml.JSONToYAML(must(v)); err != nil {
 			return err
@@ -318,32 +364,37 @@ func (a *app) bundlize() *cobra.Command {
 	var f packFlags
 	return a.command(verb{
 		use: "bundlize [file] [meta fields] [objects]", short: "Make a content pack of objects on the server",
-		long: "Write objects of the server, KIND:KEY each, to a pack file. FIELD=VALUE arguments describe the pack.\n" +
-			"--delete removes the objects from the server afterwards, --reload uploads the pack in their place.",
+		long: "Write objects of the server, each KIND:KEY or all of KIND:FIELD=VALUE, to a pack file. FIELD=VALUE\n" +
+			"arguments describe the pack. --delete removes the objects from the server afterwards; with --reload the\n" +
+			"pack takes their place, at once or not at all. --key saves the key of the secure params in the file.",
 		example: "drp contents bundlize pack.yaml Name=my-pack profiles:web params:color --delete --reload",
 		args:    bundlizeWords,
 		flags: func(p *pflag.FlagSet) {
 			p.BoolVar(&remove, "delete", false, "remove the objects from the server")
 			p.BoolVar(&reload, "reload", false, "upload the pack")
-			f.add(p)
+			f.key.toSave(p)
+			f.writable(p)
 		},
 		run: func(ctx context.Context, args []string) error {
-			c, objects, err := a.gather(ctx, args[1:])
+			c, err := a.gather(ctx, args[1:])
 			if err != nil {
+				return err
+			}
+			inClear := must(c)
+			if _, err := a.sealPack(ctx, c, f.key); err != nil {
 				return err
 			}
 			if err := writeValue(args[0], c); err != nil {
 				return err
 			}
-			if remove {
-				if err := a.removeAll(ctx, objects); err != nil {
-					return err
-				}
+			switch {
+			case reload:
+				f.replace = f.replace || remove
+				return a.summary(a.send(ctx, c, inClear, f.option()))
+			case remove:
+				return a.removeAll(ctx, c)
 			}
-			if !reload {
-				return nil
-			}
-			return a.summary(a.send(ctx, c, must(c), f.option()))
+			return nil
 		},
 	})
 }
@@ -360,36 +411,62 @@ func bundlizeWords(_ *cobra.Command, args []string) string {
 	return ""
 }
 
-// gather makes a pack of the objects named KIND:KEY; it also returns their paths.
-func (a *app) gather(ctx context.Context, args []string) (c *models.Content, objects []string, err error) {
-	c = packs.New()
+// gather makes a pack of the objects named KIND:KEY, and of all that KIND:FIELD=VALUE finds.
+func (a *app) gather(ctx context.Context, args []string) (*models.Content, error) {
+	c := packs.New()
 	for _, arg := range args {
 		section, key, isObject := strings.Cut(arg, ":")
 		if field, value, isMeta := strings.Cut(arg, "="); isMeta && (!isObject || len(field) < len(section)) {
 			if err := packs.SetField(&c.Meta, field, value); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 			continue
 		}
-		raw, err := a.do(ctx, http.MethodGet, section+"/"+key, nil, client.WithFlag("decode", "true"))
+		list, err := a.lookUp(ctx, section, key)
 		if err != nil {
-			return nil, nil, verbatim("Failed to get: %s: %w", key, err)
+			return nil, err
 		}
-		if err := packs.Add(c, section, raw); err != nil {
-			return nil, nil, err
+		for _, raw := range list {
+			if err := packs.Add(c, section, raw); err != nil {
+				return nil, err
+			}
 		}
-		objects = append(objects, section+"/"+key)
 	}
-	if len(objects) == 0 {
-		return nil, nil, verbatim("No object specified")
+	if len(c.Sections) == 0 {
+		return nil, verbatim("No object specified")
 	}
-	return c, objects, nil
+	return c, nil
 }
 
-func (a *app) removeAll(ctx context.Context, objects []string) error {
-	for _, o := range objects {
-		if _, err := a.do(ctx, http.MethodDelete, o, nil); err != nil {
-			return err
+// lookUp is an object by its key, or all that have a value in a field.
+func (a *app) lookUp(ctx context.Context, section, key string) ([]json.RawMessage, error) {
+	clear := client.WithFlag("decode", "true")
+	field, value, many := strings.Cut(key, "=")
+	if !many {
+		raw, err := a.do(ctx, http.MethodGet, section+"/"+key, nil, clear)
+		if err != nil {
+			return nil, verbatim("Failed to get: %s: %w", key, err)
+		}
+		return []json.RawMessage{raw}, nil
+	}
+	var list []json.RawMessage
+	raw, err := a.do(ctx, http.MethodGet, section, nil, client.WithFlag(field, value), clear)
+	if err == nil {
+		err = decode(raw, &list)
+	}
+	if err != nil {
+		return nil, verbatim("Failed to list: %s: %w", key, err)
+	}
+	return list, nil
+}
+
+// removeAll removes the objects of a pack one by one, each before what it refers to.
+func (a *app) removeAll(ctx context.Context, c *models.Content) error {
+	for _, section := range slices.Backward(sections(c)) {
+		for _, key := range sortedKeys(c.Sections[section]) {
+			if _, err := a.do(ctx, http.MethodDelete, section+"/"+key, nil); err != nil {
+				return verbatim("Failed to delete %s:%s: %w", section, key, err)
+			}
 		}
 	}
 	return nil
@@ -423,9 +500,6 @@ func (a *app) convert() *cobra.Command {
 	})
 }
 
-// sectionOrder puts what others refer to first; the rest follows by name.
-var sectionOrder = []string{"templates", "params", "profiles", "tasks", "bootenvs", "stages", "workflows"}
-
 func (a *app) createAll(ctx context.Context, c *models.Content) error {
 	var errs []error
 	for _, section := range sections(c) {
@@ -438,12 +512,14 @@ func (a *app) createAll(ctx context.Context, c *models.Content) error {
 	return errors.Join(errs...)
 }
 
+// sections are those of a pack, what others refer to first; the rest follows by name.
 func sections(c *models.Content) []string {
+	order := packs.Kinds()
 	rank := func(s string) int {
-		if i := slices.Index(sectionOrder, s); i >= 0 {
+		if i := slices.Index(order, s); i >= 0 {
 			return i
 		}
-		return len(sectionOrder)
+		return len(order)
 	}
 	all := sortedKeys(c.Sections)
 	slices.SortStableFunc(all, func(x, y string) int { return rank(x) - rank(y) })

@@ -161,17 +161,25 @@ func TestPackCannotLeaveItsFolder(t *testing.T) {
 
 func TestObjectsOfTheServerBecomeAPack(t *testing.T) {
 	s := newServer(t, map[string]string{
-		"GET profiles/web?decode=true": `{"Name":"web","Params":{"a":1},"Available":true,"Errors":[],"Bundle":"","ReadOnly":false}`,
-		"DELETE profiles/web":          `{}`, "GET contents": `[]`, "POST contents": `{"Counts":{"profiles":1}}`,
+		"GET profiles/web?decode=true":           `{"Name":"web","Params":{"a":1},"Available":true,"Errors":[],"Bundle":"","ReadOnly":false}`,
+		"GET profiles?Description=x&decode=true": `[{"Name":"more"},{"Name":"most"}]`, "GET params?Secure=true": `[]`,
+		"DELETE profiles/web": `{}`, "GET contents": `[]`, "POST contents?replaceWritable=true": `{"Counts":{"profiles":1}}`,
 	})
 	file := filepath.Join(t.TempDir(), "p.json")
 	r := s.call(t, "contents", "bundlize", file, "Name=mine", "profiles:web", "--delete", "--reload")
 	want(t, "status", r, result{"{\n  \"Counts\": {\n    \"profiles\": 1\n  }\n}\n", "", 0})
 	asked := s.requests()
 	want(t, "number of requests", len(asked), 4)
-	want(t, "order", asked[:3], []string{"GET profiles/web?decode=true", "DELETE profiles/web", "GET contents"})
+	want(t, "order", asked[:3], []string{"GET profiles/web?decode=true", "GET params?Secure=true", "GET contents"})
 	if !strings.Contains(asked[3], `"sections":{"profiles":{"web":{"Name":"web","Params":{"a":1}}}}`) || !strings.Contains(asked[3], `"Name":"mine"`) {
 		t.Errorf("uploaded: %s", asked[3])
+	}
+	want(t, "removed", s.call(t, "contents", "bundlize", file, "profiles:web", "--delete").status, 0)
+	want(t, "requests", s.requests(), []string{"GET profiles/web?decode=true", "GET params?Secure=true", "DELETE profiles/web"})
+	want(t, "many", s.call(t, "contents", "bundlize", file, "profiles:Description=x").status, 0)
+	raw, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(raw), `"more"`) || !strings.Contains(string(raw), `"most"`) {
+		t.Errorf("%v: %s", err, raw)
 	}
 	missing := s.call(t, "contents", "bundlize", file, "profiles:gone")
 	if missing.status != 1 || !strings.HasPrefix(missing.err, "Error: Failed to get: gone: ") {
@@ -184,4 +192,31 @@ func TestPackConvertsToSingleObjects(t *testing.T) {
 	r := s.feed(t, `{"sections":{"stages":{"s":{"Name":"s"}},"tasks":{"t":{"Name":"t"}},"templates":{"x":{"ID":"x"}},"spells":{"z":{"Id":"z"}}}}`, "contents", "convert", "-")
 	want(t, "order", s.requests(), []string{`POST templates {"ID":"x"}`, `POST tasks {"Name":"t"}`, `POST stages {"Name":"s"}`, `POST spells {"Id":"z"}`})
 	want(t, "what the server does not know is told", r.status, 1)
+}
+
+// What is secure leaves the server sealed, and only the key brings it back in clear.
+func TestSecureParamsOfAPackNeedItsKey(t *testing.T) {
+	shown := `{"meta":{"Name":"mine"},"sections":{"params":{"pw":{"Name":"pw","Secure":true}},"profiles":{"a":{"Name":"a","Params":{"pw":"Fred","other":1}}}}}`
+	s := newServer(t, map[string]string{"GET contents/mine": shown, "GET params?Secure=true": `[]`, "POST contents": `{}`,
+		"GET profiles/a?decode=true": `{"Name":"a","Params":{"pw":"Fred"}}`, "GET params/pw?decode=true": `{"Name":"pw","Secure":true}`})
+	no := "Error: Content has secure parameters, but cannot save key!  Use --key=path/to/keyfile.json\n"
+	want(t, "no key", s.call(t, "contents", "show", "mine"), result{"", no, 1})
+	file, key := filepath.Join(t.TempDir(), "p.yaml"), filepath.Join(t.TempDir(), "key.json")
+	want(t, "no key", s.call(t, "contents", "bundlize", file, "profiles:a", "params:pw"), result{"", no, 1})
+	want(t, "bundlize", s.call(t, "contents", "bundlize", file, "profiles:a", "params:pw", "--key", key).status, 0)
+	r := s.call(t, "contents", "show", "mine", "--key", key)
+	if r.status != 0 || strings.Contains(r.out, "Fred") || !strings.Contains(r.out, "Payload") {
+		t.Errorf("shown: %+v", r)
+	}
+	s.requests()
+	want(t, "create", s.feed(t, r.out, "contents", "create", "-", "--key", key).status, 0)
+	if asked := s.requests(); len(asked) != 1 || !strings.Contains(asked[0], `"pw":"Fred"`) || !strings.Contains(asked[0], `"other":1`) {
+		t.Errorf("created: %v", asked)
+	}
+	if info, err := os.Stat(key); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key: %v %v", info, err)
+	}
+	want(t, "another key", s.call(t, "contents", "create", file, "--key", key).err, "Error: profiles/a: --key "+key+": it does not open the param pw\n")
+	want(t, "no key in it", strings.Contains(s.call(t, "contents", "create", file, "--key", file).err, "it holds no key of a pack"), true)
+	want(t, "gone", s.call(t, "contents", "create", file, "--key", key+".gone").status, 1)
 }

@@ -26,7 +26,7 @@ type savedServer struct {
 
 // servers are those in the configuration file.
 type servers struct {
-	Current string            `json:"current,omitempty"`
+	Current string                 `json:"current,omitempty"`
 	Servers map[string]savedServer `json:"servers"`
 }
 
