@@ -27,14 +27,21 @@ func addrKey(s string) string {
 	return s
 }
 
-// tidyAddr brings an address to its usual form; what is none stays as it is. Objects of content
-// packs may have only their key to tell their address.
+// tidyAddr brings an address to its usual form; what is none stays as it is.
 func tidyAddr(s *string) {
 	if a, err := netip.ParseAddr(*s); err == nil {
 		*s = a.Unmap().String()
-	} else if b, err := hex.DecodeString(*s); err == nil && len(b) == 4 {
-		*s = netip.AddrFrom4([4]byte(b)).String()
 	}
+}
+
+// tidyKey is tidyAddr for the address that an object is known by, which may also be given as the
+// key: objects of content packs may have nothing else to tell it.
+func tidyKey(s *string) {
+	if b, err := hex.DecodeString(*s); err == nil && len(b) == 4 {
+		*s = netip.AddrFrom4([4]byte(b)).String()
+		return
+	}
+	tidyAddr(s)
 }
 
 // address checks an address that must be that of one host.

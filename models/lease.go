@@ -41,9 +41,9 @@ func (l *Lease) Key() string { return addrKey(l.Addr) }
 
 func (l *Lease) Normalize() {
 	l.normalize()
-	for _, a := range []*string{&l.Addr, &l.NextServer, &l.Via} {
-		tidyAddr(a)
-	}
+	tidyKey(&l.Addr)
+	tidyAddr(&l.NextServer)
+	tidyAddr(&l.Via)
 	fill(&l.Options)
 	fill(&l.ProvidedOptions)
 	if l.Strategy == "" {

@@ -20,7 +20,7 @@ func (r *Reservation) Key() string { return addrKey(r.Addr) }
 
 func (r *Reservation) Normalize() {
 	r.normalize()
-	tidyAddr(&r.Addr)
+	tidyKey(&r.Addr)
 	tidyAddr(&r.NextServer)
 	fill(&r.Options)
 	if r.Strategy == "" {

@@ -81,6 +81,9 @@ func (s *Subnet) Validate() []string {
 		return p
 	}
 	p.address(network.IP.String())
+	if _, ok := s.Network(); !ok && network.IP.To4() != nil {
+		p.addf("Invalid subnet %s: write it like %s", s.Subnet, network)
+	}
 	p.maybeAddress(s.NextServer)
 	if s.Proxy && s.Unmanaged {
 		p.addf("Unmanaged and Proxy cannot both be true")
