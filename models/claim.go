@@ -113,7 +113,7 @@ var extraActions = map[string][]string{
 	"objects":     {"list"},
 	"metrics":     {"get"},
 	"logs":        {"get"},
-	"system":      {"upgrade", "replicate", "active", "passive", "debug"},
+	"system":      {"upgrade", "replicate", "active", "passive", "debug", "cert"},
 }
 
 // otherScopes are the prefixes that claims may name beside the kinds of this server: what the

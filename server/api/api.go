@@ -62,6 +62,8 @@ type API struct {
 	// Ready tells why the server cannot do its work, if so, in words for everybody.
 	Ready func(context.Context) []string
 
+	Cert, StaticCert *auth.KeyPair // of the API, and of the file port
+
 	profiling sync.Mutex // held while a profile is taken over some time
 }
 

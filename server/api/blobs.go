@@ -30,6 +30,11 @@ func (a *API) blobRoutes(v3 *gin.RouterGroup) {
 		v3.DELETE(one, a.open(wide(a.removeBlob(area))))
 	}
 	v3.DELETE("/bootenvs/:id/purgeLocal", a.open(a.purgeLocal))
+
+	v3.GET("/system/cert", a.open(wide(a.getCert(a.Cert))))
+	v3.POST("/system/cert", a.open(wide(a.setCert(a.Cert))))
+	v3.GET("/static/cert", a.open(wide(a.getCert(a.StaticCert))))
+	v3.POST("/static/cert", a.open(wide(a.setCert(a.StaticCert))))
 }
 
 func (a *API) listBlobs(area string) handler {

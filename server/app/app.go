@@ -59,10 +59,12 @@ type App struct {
 	api     *api.API
 	static  http.Handler // of the file ports
 	cert    *auth.KeyPair
-	ready   readiness
-	metrics *metrics.Metrics
-	traces  *traces.Traces // nil: nobody wants any
-	after   func(time.Duration) <-chan time.Time
+	// staticCert is that of the file port: the same one, until it is replaced.
+	staticCert *auth.KeyPair
+	ready      readiness
+	metrics    *metrics.Metrics
+	traces     *traces.Traces // nil: nobody wants any
+	after      func(time.Duration) <-chan time.Time
 
 	servers     []*http.Server
 	listeners   []net.Listener
@@ -173,7 +175,8 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	a.static = a.rendered(renderer, paths)
 	a.api = &api.API{
 		Objects: a.objects, Auth: a.auth, Prefs: preferences, Jobs: a.jobs, Pools: workflow.NewPools(a.objects), Logs: logs, Render: renderer,
-		Content: packs, Params: a.secrets.vault, Files: a.files, Trees: a.trees, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info,
+		Content: packs, Params: a.secrets.vault, Files: a.files, Trees: a.trees, Cert: a.cert, StaticCert: a.staticCert,
+		Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info,
 		Interfaces: network.Interfaces, Now: time.Now, Log: a.log,
 		Meter: a.metrics.Route, Metrics: a.metrics.Handler(), MetricsOpen: cfg.MetricsOpen, Ready: a.ready.reasons,
 		Lines: lines.Lines, Purge: a.purge, Version: Version,
@@ -269,7 +272,7 @@ func (a *App) Reload(cfg Config) {
 	if err := a.readKeys(); err != nil {
 		a.log.Error("the keys of secure params stay as they were", "error", err)
 	}
-	if err := a.cert.Reload(); err != nil {
+	if err := errors.Join(a.cert.Reload(), a.staticCert.Reload()); err != nil {
 		a.log.Error("the certificate stays as it was", "error", err)
 		return
 	}
@@ -295,7 +298,10 @@ func (a *App) listen() error {
 		certFile, keyFile = filepath.Join(a.cfg.BaseRoot, "server.crt"), filepath.Join(a.cfg.BaseRoot, "server.key")
 	}
 	var err error
-	if a.cert, err = auth.Certificate(certFile, keyFile, certHosts(a.cfg), time.Now); err != nil {
+	if a.cert, err = auth.Certificate(certFile, keyFile, a.replaced("server.pem"), certHosts(a.cfg), time.Now); err != nil {
+		return err
+	}
+	if a.staticCert, err = auth.Certificate(certFile, keyFile, a.replaced("static.pem"), certHosts(a.cfg), time.Now); err != nil {
 		return err
 	}
 	files := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.static.ServeHTTP(w, r) }) // it is made later
@@ -338,7 +344,11 @@ func (a *App) serve(flag string, port int, secure bool, h http.Handler) (int, er
 		s.ReadTimeout = a.cfg.Limits.Stall
 	}
 	if secure {
-		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.cert.GetCertificate, NextProtos: []string{"http/1.1"}})
+		cert := a.cert
+		if h != nil {
+			cert = a.staticCert
+		}
+		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: cert.GetCertificate, NextProtos: []string{"http/1.1"}})
 	}
 	a.servers, a.listeners = append(a.servers, s), append(a.listeners, l)
 	return port, nil

@@ -17,6 +17,15 @@ func (a *App) openFiles() (err error) {
 	return err
 }
 
+// replaced is where a certificate is kept that a client has put in place of the server's own; "",
+// when it was started with one.
+func (a *App) replaced(name string) string {
+	if a.cfg.TLSCert != "" {
+		return ""
+	}
+	return filepath.Join(a.cfg.BaseRoot, name)
+}
+
 // tools are the files that machines fetch to become ours, by their names, where they lie beside
 // this program: the client of each platform as drpcli.ARCH.OS, that of our own also as drp, which
 // is jq as well.

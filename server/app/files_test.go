@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -17,6 +19,7 @@ import (
 	"time"
 
 	"drp/models"
+	"drp/server/auth"
 	"drp/server/objects"
 )
 
@@ -199,5 +202,55 @@ func TestAnIsoMakesItsBootEnvAvailable(t *testing.T) {
 	check("stages", "st", "st: BootEnv linux-install is not available")
 	if _, err := os.Stat(tree); !os.IsNotExist(err) {
 		t.Errorf("the tree is there: %v", err)
+	}
+}
+
+// TestACertificateIsReplacedLive: each of the two for itself, and still after a restart; one that
+// does not fit is refused.
+func TestACertificateIsReplacedLive(t *testing.T) {
+	cfg := config(t)
+	cfg.StaticSecurePort = free(t)
+	a, admin, stop := start(t, cfg)
+	type pair struct{ Cert, Key []byte }
+	other := func() (p pair) {
+		made, err := auth.Certificate(filepath.Join(t.TempDir(), "c"), filepath.Join(t.TempDir(), "k"), "", nil, time.Now)
+		if err == nil {
+			p.Cert, p.Key, err = made.PEM()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	shown := func(a *App, port int) []byte {
+		t.Helper()
+		c, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.ConnectionState().PeerCertificates[0].Raw})
+	}
+	api, static, wrong := other(), other(), other()
+	wrong.Key = api.Key
+	for _, body := range []any{wrong, pair{}, pair{Cert: api.Cert}, "[]", `{"Cert":"x"}`} {
+		for _, path := range []string{"/system/cert", "/static/cert"} {
+			if got := admin.do("POST", path, body); got.status != 422 && got.status != 400 {
+				t.Errorf("%s %.40v: %d %s", path, body, got.status, got.body)
+			}
+		}
+	}
+	admin.must("POST", "/system/cert", api, nil)
+	admin.must("POST", "/static/cert", static, nil)
+	for range 2 {
+		var got pair
+		if admin.must("GET", "/static/cert", nil, &got); !bytes.Equal(got.Cert, static.Cert) || !bytes.Equal(got.Key, static.Key) {
+			t.Errorf("GET shows another: %s", got.Cert)
+		}
+		if !bytes.Equal(shown(a, a.ports.api), api.Cert) || !bytes.Equal(shown(a, a.ports.secure), static.Cert) {
+			t.Error("a port shows another certificate")
+		}
+		stop()
+		a, admin, stop = start(t, cfg)
 	}
 }

@@ -25,7 +25,7 @@ func tempFiles(t *testing.T) files {
 
 func (f files) load(t *testing.T, hosts ...string) *KeyPair {
 	t.Helper()
-	p, err := Certificate(f.cert, f.key, hosts, time.Now)
+	p, err := Certificate(f.cert, f.key, "", hosts, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestFilesOfTheOwnerAreNotOverwritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := contents(t, f.dir)
-		if _, err := Certificate(f.cert, f.key, nil, time.Now); err == nil {
+		if _, err := Certificate(f.cert, f.key, "", nil, time.Now); err == nil {
 			t.Errorf("%s: got no error", name)
 		}
 		if after := contents(t, f.dir); after != before {
