@@ -11,10 +11,11 @@ FILES    ?= 8091
 QUICK    ?=
 BUILD     = CGO_ENABLED=0 $(GO) build
 
-.PHONY: help build demo run test race lint fuzz bench soak clean
+.PHONY: help build clients demo run test race lint fuzz bench soak clean
 
 help:
 	@echo "make build   bin/drp (also as bin/drpcli and bin/drpjq) and bin/drp-server"
+	@echo "make clients bin/drpcli.ARCH.OS for the machines that drp-server serves"
 	@echo "make demo    five machines elect one leader and finish a workflow; KEEP=1 leaves it running;"
 	@echo "             DEMO='--chaos-server 10 --chaos-runner 10' kills them on the way"
 	@echo "make run     a server for real use, its data in DATA=$(DATA), API on PORT=$(PORT)"
@@ -31,6 +32,10 @@ build:
 	$(BUILD) -o bin/drp ./cli/drp
 	$(BUILD) -o bin/drp-server ./server/drp-server
 	@ln -sf drp bin/drpcli && ln -sf drp bin/drpjq
+
+clients:
+	for p in amd64.darwin amd64.linux amd64.windows arm64.linux ppc64le.linux; do \
+		GOARCH=$${p%.*} GOOS=$${p#*.} $(BUILD) -o bin/drpcli.$$p ./cli/drp || exit 1; done
 
 demo: build
 	@.ci/need bash=bash

@@ -128,7 +128,7 @@ func New(name string, s IO, d Deps) *cobra.Command {
 	for _, k := range a.kinds() {
 		root.AddCommand(k.command())
 	}
-	root.AddCommand(a.prefs(), a.contents(), a.events(), a.info(), a.objects(), a.history(), a.undo(), a.logs(), a.explain(), a.servers(), a.edit(), a.diff(), a.apply(), a.version(), a.agent(), a.completion())
+	root.AddCommand(a.blobs("files"), a.blobs("isos"), a.prefs(), a.contents(), a.events(), a.info(), a.objects(), a.history(), a.undo(), a.logs(), a.explain(), a.servers(), a.edit(), a.diff(), a.apply(), a.version(), a.agent(), a.completion())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }

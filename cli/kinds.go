@@ -37,6 +37,7 @@ func (a *app) kind(info *models.KindInfo) *kind {
 
 // more are the verbs that one kind has beyond the common ones.
 var more = map[string]func(*kind) []*cobra.Command{
+	"bootenvs":         (*kind).bootEnvVerbs,
 	"jobs":             (*kind).jobVerbs,
 	"machines":         (*kind).machineVerbs,
 	"plugin_providers": (*kind).providerVerbs,
@@ -68,7 +69,7 @@ func (k *kind) command() *cobra.Command {
 	c.AddCommand(k.destroy(), k.meta(), k.actions(), k.action(), k.runaction())
 	o := k.info.New()
 	if _, ok := o.(models.ParamHolder); ok {
-		c.AddCommand(k.params(), k.getParam(), k.setParam(), k.addParam(), k.removeParam())
+		c.AddCommand(k.params(), k.getParam(), k.setParam(), k.addParam(), k.removeParam(), k.uploadIso())
 	}
 	if _, ok := o.(models.ProfileHolder); ok {
 		c.AddCommand(k.addProfile(), k.removeProfile())

@@ -202,6 +202,10 @@ func (t *Trees) rule(_ *objects.Tx, c *objects.Change) error {
 		return nil
 	}
 	b := c.New.(*models.BootEnv)
+	if line := unbootable(b); line != "" {
+		b.Available, b.Errors = false, append(b.Errors, b.Name+": "+line)
+		return nil
+	}
 	var lines []string
 	list := wants(b)
 	for _, w := range list {
@@ -213,6 +217,22 @@ func (t *Trees) rule(_ *objects.Tx, c *objects.Change) error {
 		b.Available, b.Errors = false, append(b.Errors, lines...)
 	}
 	return nil
+}
+
+// netboot are the names of templates that make a machine load a kernel over the network.
+var netboot = []string{"ipxe", "ipxe-mac", "pxelinux", "pxelinux-mac"}
+
+// unbootable is what keeps a boot environment from ever booting a machine, or "". The words are
+// those of Digital Rebar.
+func unbootable(b *models.BootEnv) string {
+	starts := func(t models.TemplateInfo) bool { return slices.Contains(netboot, t.Name) }
+	switch {
+	case b.OS.Name == "" && len(wants(b)) > 0:
+		return "bootenv: Missing OS.Name"
+	case b.Kernel != "" && !slices.ContainsFunc(b.Templates, starts):
+		return "bootenv: Missing elilo or pxelinux template"
+	}
+	return ""
 }
 
 // lacks is why a want is not met, or "".
@@ -290,10 +310,11 @@ func (t *Trees) forgive() {
 
 // Settle unpacks what is wanted now and not there, and makes known what is.
 func (t *Trees) Settle(ctx context.Context) error {
+	list := t.wanted()
 	if err := t.tell(ctx); err != nil {
 		return err
 	}
-	for _, w := range t.wanted() {
+	for _, w := range list {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
