@@ -75,6 +75,7 @@ func (m *Machine) EntryAt(i int) (s string) {
 
 func (m *Machine) Normalize() {
 	m.normalize()
+	m.Partial = false // objects are kept whole
 	fill(&m.Profiles)
 	fillMap(&m.Params)
 	fill(&m.Tasks)

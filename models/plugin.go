@@ -20,6 +20,7 @@ func (p *Plugin) ParamMap() *Params { return &p.Params }
 
 func (p *Plugin) Normalize() {
 	p.normalize()
+	p.Partial = false // objects are kept whole
 	fillMap(&p.Params)
 	fill(&p.PluginErrors)
 }

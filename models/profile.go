@@ -21,6 +21,7 @@ func (p *Profile) ProfileNames() []string { return p.Profiles }
 
 func (p *Profile) Normalize() {
 	p.normalize()
+	p.Partial = false // objects are kept whole
 	fillMap(&p.Params)
 	fill(&p.Profiles)
 }

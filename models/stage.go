@@ -25,6 +25,7 @@ func (s *Stage) ProfileNames() []string { return s.Profiles }
 
 func (s *Stage) Normalize() {
 	s.normalize()
+	s.Partial = false // objects are kept whole
 	normalizeTemplates(&s.Templates)
 	fill(&s.RequiredParams)
 	fill(&s.OptionalParams)

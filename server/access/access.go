@@ -17,8 +17,19 @@ func Register(s *objects.Service) {
 		s.AddRule(kind, visible)
 	}
 	s.AddRule("tenants", tenant)
+	s.AddRule("users", freshSecret)
 	s.AddRule("users", lastMaster)
 	s.AddRule("roles", lastMaster)
+}
+
+// freshSecret is the Rule that nobody chooses the secret of a user: who changes it gets another, and
+// the tokens of before end with the old one.
+func freshSecret(_ *objects.Tx, c *objects.Change) error {
+	if c.Op != objects.Update || c.Old == nil || c.New.(*models.User).Secret == c.Old.(*models.User).Secret {
+		return nil
+	}
+	c.New.(*models.User).Secret = models.NewSecret(16)
+	return nil
 }
 
 // tenant is the Rule of tenants.
