@@ -58,7 +58,7 @@ func (r *Renderer) Files(cfg FilesConfig) *Files {
 }
 
 const (
-	maxPath  = 4096
+	maxPath  = 1024
 	maxLinks = 8
 )
 
@@ -68,31 +68,36 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "files can be read only", http.StatusMethodNotAllowed)
 		return
 	}
-	name, links := r.URL.Path, 0
-	for {
+	name := r.URL.Path
+	for links := 0; ; links++ {
 		path, ok := clean(name)
 		if !ok || len(path) > maxPath {
 			break
 		}
 		q := &question{Files: f, r: r, view: f.Objects.View(), path: path}
 		found, err := q.answer()
-		if links++; err == nil && found.link != "" && links > maxLinks {
+		if found.link != "" && links == maxLinks {
 			err = models.Problem(models.Invalid, "", "", fmt.Sprintf("more than %d links lead on from each other", maxLinks))
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			q.fail(w, err)
 			return
-		}
-		if found.link == "" && found.text == nil {
-			break
-		}
-		if found.text != nil {
+		case found.text != nil:
 			send(w, r, *found.text)
 			return
 		}
+		if found.link == "" {
+			break
+		}
 		name = found.link
 	}
-	if links > 1 { // the file on the disk that the last link leads to
+	f.tree(w, r, name)
+}
+
+// tree hands the request on to the files on the disk, for the name that links have led to.
+func (f *Files) tree(w http.ResponseWriter, r *http.Request, name string) {
+	if name != r.URL.Path {
 		r = r.Clone(r.Context())
 		r.URL.Path, r.URL.RawPath = name, ""
 	}

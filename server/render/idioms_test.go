@@ -18,17 +18,11 @@ func station() []models.Object {
 		"nothing-in-it":[],"flag":false,"of/null":null,"expands":"on {{ .Machine.ShortName }}","leaders":[{"Name":"n1","Uuid":"u1"},{"Name":"n2","Uuid":"u2"}],
 		"nested":{"sizes":{"large":9,"small":1},"deep":{"er":"down"},"mask":"255.255.0.0"}}`)
 	m.CurrentTask = 1
-	params := func(text string) (p models.Params) {
-		if err := json.Unmarshal([]byte(text), &p); err != nil {
-			panic(err)
-		}
-		return p
-	}
 	return []models.Object{
 		m,
-		&models.Profile{Name: "cluster", Params: params(`{"of/profile":"cluster","scheme":"hidden","fruits":["pear","plum"],"sizes":{"small":2,"{{k}}":"{{ .Machine.Arch }}"}}`)},
-		&models.Stage{Name: "stage", Params: params(`{"of/stage":"s","of/profile":"hidden"}`)},
-		&models.Profile{Name: "global", Params: params(`{"of/global":"g","of/stage":"hidden","package-repositories":[
+		&models.Profile{Name: "cluster", Params: set(`{"of/profile":"cluster","scheme":"hidden","fruits":["pear","plum"],"sizes":{"small":2,"{{k}}":"{{ .Machine.Arch }}"}}`)},
+		&models.Stage{Name: "stage", Params: set(`{"of/stage":"s","of/profile":"hidden"}`)},
+		&models.Profile{Name: "global", Params: set(`{"of/global":"g","of/stage":"hidden","package-repositories":[
 			{"tag":"base","os":["centos-7"],"url":"http://r/base","installSource":true,"packageType":"rpm","repoType":"yum"},
 			{"tag":"later","os":["centos-7"],"url":"http://r/later","installSource":true},
 			{"tag":"security","os":["centos-7"],"url":"http://r/security","securitySource":true},
@@ -134,5 +128,16 @@ func TestAnISOOnTheDiskIsTheInstallSource(t *testing.T) {
 		if err != nil || got != c.want {
 			t.Errorf("%s with %q on the disk: got %q, %v; want %q", c.os, c.folder, got, err, c.want)
 		}
+	}
+}
+
+// TestArchitecturesGoByAllTheirNames: packs say x86_64 where machines say amd64.
+func TestArchitecturesGoByAllTheirNames(t *testing.T) {
+	m := machine(`{}`)
+	b := &models.BootEnv{Name: "centos-7-install", Kernel: "top", OS: models.OSInfo{Name: "os", SupportedArchitectures: map[string]models.ArchInfo{
+		"x86_64": {Kernel: "k64", Initrds: []string{"i64"}, BootParams: "b64"}, "aarch64": {Kernel: "arm"}}}}
+	got, err := one(t, renderer(Limits{}), `{{.Env.Kernel}} {{.Env.Initrds}} {{.BootParams}} {{.Env.KernelFor "arm64"}} {{.Env.KernelFor "aarch64"}} {{.Env.KernelFor "ppc64le"}} {{.Env.PathForArch "tftp" "x" "aarch64"}}`, m, b)
+	if want := "k64 [i64] b64 arm arm top os/arm64/install/x"; err != nil || got != want {
+		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 }
