@@ -40,23 +40,24 @@ func (p *Paths) Follow(c *objects.Commit) {
 		if ch.Kind != "machines" {
 			continue
 		}
-		var was, is []string
-		if ch.Old != nil {
-			was = keys(ch.Old.Object.(*models.Machine))
-		}
-		if ch.New != nil {
-			is = keys(ch.New.Object.(*models.Machine))
-		}
-		if slices.Equal(was, is) {
+		was, is := machineOf(ch.Old), machineOf(ch.New)
+		if was != nil && is != nil && was.Name == is.Name && was.Address == is.Address && slices.Equal(was.HardwareAddrs, is.HardwareAddrs) {
 			continue
 		}
 		p.mu.Lock()
 		if p.loaded {
-			p.remove(ch.Key, was)
-			p.add(ch.Key, is)
+			p.remove(ch.Key, keys(was))
+			p.add(ch.Key, keys(is))
 		}
 		p.mu.Unlock()
 	}
+}
+
+func machineOf(e *objects.Entry) *models.Machine {
+	if e == nil {
+		return nil
+	}
+	return e.Object.(*models.Machine)
 }
 
 func (p *Paths) add(uuid string, keys []string) {
@@ -80,6 +81,9 @@ func (p *Paths) remove(uuid string, keys []string) {
 
 // keys are what the index knows a machine by, beside its UUID and its name.
 func keys(m *models.Machine) []string {
+	if m == nil {
+		return nil
+	}
 	var list []string
 	if a := canonical(m.Address); a != "" {
 		if list = append(list, a); a != m.Address { // templates write it as it is
