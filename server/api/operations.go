@@ -162,8 +162,13 @@ var singles = map[string]route{
 	"GET /interfaces":     {summary: "List the network interfaces of the server's host", out: []models.Interface{}, query: listQuery},
 	"GET /interfaces/:id": {summary: "Show one network interface", out: models.Interface{}},
 
-	"GET /logs":                          {summary: "Read the newest lines of the server's log", out: []models.LogLine{}},
-	"POST /system/upgrade":               {summary: "Refused: this server does not replace itself", status: http.StatusConflict},
+	"GET /logs":            {summary: "Read the newest lines of the server's log", out: []models.LogLine{}},
+	"POST /system/upgrade": {summary: "Refused: this server does not replace itself", status: http.StatusConflict},
+	"GET /system/cert":     {summary: "Show the certificate of the API and its key", more: "Both are PEM in base64. Needs the claim system cert.", out: certificate{}},
+	"POST /system/cert":    {summary: "Replace the certificate of the API and its key", more: "At once and for good; they must fit each other.", in: certificate{}, out: struct{}{}},
+	"GET /static/cert":     {summary: "Show the certificate of the file port and its key", more: "Both are PEM in base64. Needs the claim system cert.", out: certificate{}},
+	"POST /static/cert":    {summary: "Replace the certificate of the file port and its key", more: "At once and for good; they must fit each other.", in: certificate{}, out: struct{}{}},
+
 	"POST /system/active":                {summary: "Make this server the one that works", more: "One that stands alone is.", out: models.ClusterState{}},
 	"POST /system/passive":               {summary: "Refused: this server stands alone", status: http.StatusConflict},
 	"GET /system/consensus/:key":         {summary: "Tell about the servers that stand together", more: "id, leader, active, peers, state, fullstate or introduction.", out: anyJSON{}},

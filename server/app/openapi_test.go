@@ -302,6 +302,10 @@ GET /interfaces
 GET /interfaces/lo
 GET /logs
 POST /system/upgrade
+GET /system/cert
+POST /system/cert {}
+GET /static/cert
+POST /static/cert {}
 POST /system/active
 POST /system/passive
 GET /system/consensus/peers
