@@ -128,7 +128,10 @@ func New(name string, s IO, d Deps) *cobra.Command {
 	for _, k := range a.kinds() {
 		root.AddCommand(k.command())
 	}
-	root.AddCommand(a.blobs("files"), a.blobs("isos"), a.prefs(), a.contents(), a.events(), a.info(), a.objects(), a.history(), a.undo(), a.logs(), a.explain(), a.servers(), a.edit(), a.diff(), a.apply(), a.version(), a.agent(), a.completion())
+	root.AddCommand(a.contents(), a.blobs("files"), a.blobs("isos"), a.prefs(), a.events(), a.logs(), a.history(), a.undo())
+	root.AddCommand(a.info(), a.objects(), a.system(), a.debug())
+	root.AddCommand(a.explain(), a.edit(), a.diff(), a.apply(), a.servers(), a.completion(), a.autocomplete())
+	root.AddCommand(a.agent(), a.gohai(), a.version())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }

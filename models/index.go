@@ -65,7 +65,7 @@ func (k *KindInfo) buildIndexes() {
 			k.indexes["Valid"] = ix
 		case k.KeyField:
 			k.indexes["Key"] = ix
-			if t == IndexIP {
+			if t != IndexString {
 				k.indexes["Key"] = Index{Type: IndexString, Unique: true, Regex: true, computed: func(o Object) []any { return []any{o.Key()} }}
 			}
 		}
