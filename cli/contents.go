@@ -122,7 +122,7 @@ func (a *app) showContent() *cobra.Command {
 	return a.command(verb{
 		use: "show [id]", short: "Show a content pack",
 		long: "Show a content pack with all its objects, as it could be uploaded again. Values of secure params are\n" +
-			"sealed with a new key, which --key saves and which upload needs.",
+			"sealed with the key in the file of --key, which is made if it is not there, and which upload needs.",
 		example: "drp contents show my-pack -F yaml > my-pack.yaml", args: exactly(1), flags: key.toSave,
 		run: func(ctx context.Context, args []string) error {
 			raw, err := a.do(ctx, http.MethodGet, contentAt(args[0]), nil)
@@ -261,18 +261,32 @@ func (a *app) destroyContent() *cobra.Command {
 
 func (a *app) bundle() *cobra.Command {
 	var dir string
+	var key keyFlag
 	return a.command(verb{
 		use: "bundle [file] [meta fields]", short: "Make a content pack of a directory",
 		long: "Write the pack that the current directory holds to a .json, .yaml or .yml file: a folder per kind with a\n" +
 			"JSON or YAML file per object, raw files under templates, and ._FIELD.meta files for the description,\n" +
-			"which FIELD=VALUE arguments fill in where there is no file.",
-		example: "drp contents bundle ../pack.yaml Name=my-pack Version=v1.2.0",
+			"which FIELD=VALUE arguments fill in where there is no file. With --key, values of the secure params that\n" +
+			"the pack declares are sealed.",
+		example: "drp contents bundle ../pack.yaml Name=my-pack Version=v1.2.0\ndrp contents bundle ../pack.yaml --key ../pack.key.json",
 		args:    all(atLeast(1), metaWords),
-		flags:   func(f *pflag.FlagSet) { f.StringVar(&dir, "directory", ".", "directory of the pack") },
+		flags: func(f *pflag.FlagSet) {
+			f.StringVar(&dir, "directory", ".", "directory of the pack")
+			key.toSave(f)
+		},
 		run: func(_ context.Context, args []string) error {
 			c, err := packs.Read(os.DirFS(dir), args[1:]...)
 			if err != nil {
 				return fmt.Errorf("bundle: %w", err)
+			}
+			if key.file != "" {
+				secure, err := ownSecure(c)
+				if err == nil {
+					_, err = key.seal(c, secure)
+				}
+				if err != nil {
+					return fmt.Errorf("bundle: %w", err)
+				}
 			}
 			return writeValue(args[0], c)
 		},
@@ -311,15 +325,22 @@ func writeValue(file string, v any) error {
 
 func (a *app) unbundle() *cobra.Command {
 	var dir string
+	var key keyFlag
 	return a.command(verb{
 		use: "unbundle [file]", short: "Make a directory of a content pack",
-		long:    "Write the objects of a content pack (JSON or YAML; file, URL or -) into folders of the current directory,\nas bundle reads them: JSON files, or YAML with -F yaml.",
-		example: "drp contents unbundle pack.yaml -F yaml", args: exactly(1),
-		flags: func(f *pflag.FlagSet) { f.StringVar(&dir, "directory", ".", "directory to write to") },
+		long:    "Write the objects of a content pack (JSON or YAML; file, URL or -) into folders of the current directory,\nas bundle reads them: JSON files, or YAML with -F yaml. With --key, sealed values are written in clear.",
+		example: "drp contents unbundle pack.yaml -F yaml\ndrp contents unbundle pack.yaml --key pack.key.json", args: exactly(1),
+		flags: func(f *pflag.FlagSet) {
+			f.StringVar(&dir, "directory", ".", "directory to write to")
+			key.toRead(f)
+		},
 		run: func(ctx context.Context, args []string) error {
 			c, _, err := a.pack(ctx, args[0])
 			if err != nil {
 				return err
+			}
+			if err := openPack(c, key); err != nil {
+				return fmt.Errorf("unbundle: %w", err)
 			}
 			ext := ".json"
 			if a.flags.format == "yaml" {

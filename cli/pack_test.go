@@ -216,7 +216,10 @@ func TestSecureParamsOfAPackNeedItsKey(t *testing.T) {
 	if info, err := os.Stat(key); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the key: %v %v", info, err)
 	}
-	want(t, "another key", s.call(t, "contents", "create", file, "--key", key).err, "Error: profiles/a: --key "+key+": it does not open the param pw\n")
+	want(t, "the key stays", s.call(t, "contents", "create", file, "--key", key).status, 0)
+	other := filepath.Join(t.TempDir(), "other.json")
+	want(t, "another key", s.call(t, "contents", "show", "mine", "--key", other).status, 0)
+	want(t, "another key", s.call(t, "contents", "create", file, "--key", other).err, "Error: profiles/a: --key "+other+": it does not open the param pw\n")
 	want(t, "no key in it", strings.Contains(s.call(t, "contents", "create", file, "--key", file).err, "it holds no key of a pack"), true)
 	want(t, "gone", s.call(t, "contents", "create", file, "--key", key+".gone").status, 1)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
@@ -25,20 +26,26 @@ type packKey struct{ Public, Private []byte }
 type keyFlag struct{ file string }
 
 func (k *keyFlag) toSave(p *pflag.FlagSet) {
-	p.StringVar(&k.file, "key", "", "file to save the key in that opens the secure params of the pack")
+	p.StringVar(&k.file, "key", "", "file of the key that opens the secure params of the pack; made if it is not there")
 }
 
 func (k *keyFlag) toRead(p *pflag.FlagSet) {
 	p.StringVar(&k.file, "key", "", "file of the key that opens the secure params of the pack")
 }
 
-// sealPack seals the values of secure params that stand in clear, with a new key, and saves that. A
-// pack without any needs no key. It tells whether there were any.
+// sealPack seals the values of secure params that stand in clear. A pack without any needs no key. It
+// tells whether there were any.
 func (a *app) sealPack(ctx context.Context, c *models.Content, k keyFlag) (bool, error) {
 	secure, err := a.secureNames(ctx, c)
 	if err != nil {
 		return false, err
 	}
+	return k.seal(c, secure)
+}
+
+// seal seals the values of the params named, with the key in the file; where there is no file it makes
+// one with a new key.
+func (k *keyFlag) seal(c *models.Content, secure map[string]bool) (bool, error) {
 	inClear := func(name string, value json.RawMessage) bool { return secure[name] && !models.IsSecureData(value) }
 	any := false
 	note := func(name string, value json.RawMessage) (json.RawMessage, error) {
@@ -51,20 +58,47 @@ func (a *app) sealPack(ctx context.Context, c *models.Content, k keyFlag) (bool,
 	if k.file == "" {
 		return false, verbatim("Content has secure parameters, but cannot save key!  Use --key=path/to/keyfile.json")
 	}
-	public, private, err := box.GenerateKey(rand.Reader)
+	key, err := k.read()
+	if errors.Is(err, fs.ErrNotExist) {
+		key, err = k.make()
+	}
 	if err != nil {
-		return false, fmt.Errorf("seal the secure params: %w", err)
+		return false, err
 	}
 	err = eachValue(c, func(name string, value json.RawMessage) (json.RawMessage, error) {
 		if !inClear(name, value) {
 			return value, nil
 		}
-		return seal(public[:], value)
+		return seal(key.Public, value)
 	})
+	return err == nil, err
+}
+
+func (k *keyFlag) read() (*packKey, error) {
+	raw, err := os.ReadFile(k.file)
 	if err != nil {
-		return false, err
+		return nil, fmt.Errorf("--key: %w", err)
 	}
-	return true, os.WriteFile(k.file, must(packKey{public[:], private[:]}), 0o600)
+	var key packKey
+	if json.Unmarshal(raw, &key) != nil || len(key.Private) != models.SecureKeyLen || len(key.Public) != models.SecureKeyLen {
+		return nil, fmt.Errorf("--key %s: it holds no key of a pack", k.file)
+	}
+	return &key, nil
+}
+
+// make saves a new key for its owner only. It never takes the place of one, which other packs need.
+func (k *keyFlag) make() (*packKey, error) {
+	public, private, err := box.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make a key: %w", err)
+	}
+	f, err := os.OpenFile(k.file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--key: %w", err)
+	}
+	key := &packKey{public[:], private[:]}
+	_, err = f.Write(must(key))
+	return key, errors.Join(err, f.Sync(), f.Close())
 }
 
 // openPack opens the values that are sealed with a key; without one the pack stays as it is.
@@ -72,13 +106,9 @@ func openPack(c *models.Content, k keyFlag) error {
 	if k.file == "" {
 		return nil
 	}
-	raw, err := os.ReadFile(k.file)
+	key, err := k.read()
 	if err != nil {
-		return fmt.Errorf("--key: %w", err)
-	}
-	var key packKey
-	if json.Unmarshal(raw, &key) != nil || len(key.Private) != models.SecureKeyLen {
-		return fmt.Errorf("--key %s: it holds no key of a pack", k.file)
+		return err
 	}
 	return eachValue(c, func(name string, value json.RawMessage) (json.RawMessage, error) {
 		sealed, err := models.ReadSecureData(value)
@@ -93,9 +123,9 @@ func openPack(c *models.Content, k keyFlag) error {
 	})
 }
 
-// secureNames are the params that are secure, by the pack itself and by the server.
-func (a *app) secureNames(ctx context.Context, c *models.Content) (map[string]bool, error) {
-	secure, others := map[string]bool{}, false
+// ownSecure are the params that a pack declares, and whether they are secure.
+func ownSecure(c *models.Content) (map[string]bool, error) {
+	secure := map[string]bool{}
 	for name, raw := range c.Sections["params"] {
 		var p models.Param
 		if err := json.Unmarshal(raw, &p); err != nil {
@@ -103,7 +133,17 @@ func (a *app) secureNames(ctx context.Context, c *models.Content) (map[string]bo
 		}
 		secure[name] = p.Secure
 	}
-	err := eachValue(c, func(name string, value json.RawMessage) (json.RawMessage, error) {
+	return secure, nil
+}
+
+// secureNames are the params that are secure, by the pack itself and by the server.
+func (a *app) secureNames(ctx context.Context, c *models.Content) (map[string]bool, error) {
+	secure, err := ownSecure(c)
+	if err != nil {
+		return nil, err
+	}
+	others := false
+	err = eachValue(c, func(name string, value json.RawMessage) (json.RawMessage, error) {
 		_, declared := secure[name]
 		others = others || !declared
 		return value, nil

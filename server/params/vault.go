@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 
 	"drp/models"
 	"drp/models/schema"
@@ -31,6 +32,7 @@ type Vault struct {
 	Keys Keys
 
 	service *objects.Service
+	done    sync.Map // context of a request -> sealings
 }
 
 // Keys seal the private halves of key pairs.
@@ -172,6 +174,9 @@ func (v *Vault) open(r objects.Reader, kind, key string, data *models.SecureData
 // settle is the form in which a new value of a secure param is stored; bad says what is wrong with
 // it, and tells nothing of a value.
 func (v *Vault) settle(tx *objects.Tx, s *schema.Cache, h models.Object, p *models.Param, was, is json.RawMessage) (sealed json.RawMessage, bad string, err error) {
+	if v.sealedBy(tx.Ctx, h, p.Name, is) {
+		return is, "", nil
+	}
 	data, err := models.ReadSecureData(is)
 	if err != nil {
 		return nil, fmt.Sprintf("Key '%s': invalid SecureData: %v", p.Name, err), nil
@@ -229,6 +234,7 @@ func (v *Vault) secure(tx *objects.Tx, p *models.Param) error {
 			return err
 		}
 	}
+	m := v.remember(tx.Ctx)
 	for _, kind := range tx.StoredKinds() {
 		var clear []*objects.Entry // found before any is written
 		for e := range tx.All(kind) {
@@ -243,12 +249,12 @@ func (v *Vault) secure(tx *objects.Tx, p *models.Param) error {
 		}
 		for _, e := range clear {
 			o := models.CopyButParams(e.Object).(models.ParamHolder)
-			m := maps.Clone(*o.ParamMap())
+			all := maps.Clone(*o.ParamMap())
 			var err error
-			if m[p.Name], err = v.seal(tx, o, m[p.Name]); err != nil {
+			if all[p.Name], err = v.sealOnce(tx, m, o, p.Name, all[p.Name]); err != nil {
 				return err
 			}
-			*o.ParamMap() = m
+			*o.ParamMap() = all
 			if err := tx.Rewrite(o); err != nil {
 				return err
 			}

@@ -349,6 +349,57 @@ func TestAParamThatTurnsSecureSealsWhatThereIs(t *testing.T) {
 	}
 }
 
+// TestAParamTurnsSecureUnderWrites: others make, change and remove holders meanwhile, so that the change
+// is computed more than once; in the end nothing is in clear, and all of it opens.
+func TestAParamTurnsSecureUnderWrites(t *testing.T) {
+	s, v := serviceWith(t, newKeys(t))
+	names := []string{"k0", "k1", "k2"}
+	for _, name := range names {
+		create(t, s, param(name, `{"type":"string"}`))
+	}
+	for i := range 50 {
+		create(t, s, profile(fmt.Sprint("old", i), map[string]string{"k0": `"v"`, "k1": `"v"`, "k2": `"v"`}))
+	}
+	stop := make(chan struct{})
+	var busy sync.WaitGroup
+	for w := range 3 {
+		busy.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				name := fmt.Sprintf("new%d-%d", w, i)
+				if err := tryCreate(s, profile(name, map[string]string{"k0": `"v"`, "k1": `"v"`, "k2": `"v"`})); err != nil {
+					t.Error(err)
+				}
+				if err := set(s, "profiles", fmt.Sprint("old", (w*17+i)%50), "free", fmt.Sprint(i)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for _, name := range names {
+		ctx, cancel := context.WithCancel(ctx) // as requests have
+		if _, err := s.Do(ctx, false, func(tx *objects.Tx) error {
+			return tx.Update(&models.Param{Name: name, Secure: true, Schema: json.RawMessage(`{"type":"string"}`)})
+		}); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	}
+	close(stop)
+	busy.Wait()
+	for e := range s.View().All("profiles") {
+		for _, name := range names {
+			if shown, clear := values(t, s, v, "profiles", e.Object.Key(), name); !models.IsSecureData(json.RawMessage(shown)) || clear != `"v"` {
+				t.Errorf("%s: %s is %s, which opens to %s", e.Object.Key(), name, shown, clear)
+			}
+		}
+	}
+}
+
 // TestUndoBringsSecretsBack: with the pair of an object that was deleted; and never in clear.
 func TestUndoBringsSecretsBack(t *testing.T) {
 	s, v := vaultOf(t)
