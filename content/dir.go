@@ -211,7 +211,8 @@ func member(doc map[string]any, name string) string {
 }
 
 // Write writes a pack into a directory in the form that Read reads, its objects as files with the
-// extension ".json" or ".yaml". Slashes in keys become dots in the names of files.
+// extension ".json" or ".yaml". Slashes in keys become dots in the names of files; of keys that
+// differ in nothing else the later get a number.
 func Write(dir string, c *models.Content, ext string) error {
 	for _, name := range Fields() {
 		if value, _ := Field(&c.Meta, name); *value != "" {
@@ -221,8 +222,18 @@ func Write(dir string, c *models.Content, ext string) error {
 		}
 	}
 	for _, section := range slices.Sorted(maps.Keys(c.Sections)) {
+		used := map[string]bool{}
 		for _, key := range slices.Sorted(maps.Keys(c.Sections[section])) {
-			if err := writeObject(dir, section, key, c.Sections[section][key], ext); err != nil {
+			plain := strings.NewReplacer("/", ".", "\\", ".").Replace(key)
+			if strings.HasPrefix(plain, ".") { // Read passes by what is hidden
+				plain = "_" + plain
+			}
+			name := plain
+			for n := 2; used[name]; n++ {
+				name = fmt.Sprintf("%s-%d", plain, n)
+			}
+			used[name] = true
+			if err := writeObject(dir, section, name, c.Sections[section][key], ext); err != nil {
 				return fmt.Errorf("unbundle %s/%s: %w", section, key, err)
 			}
 		}
@@ -231,11 +242,10 @@ func Write(dir string, c *models.Content, ext string) error {
 }
 
 // writeObject writes one file. Its name cannot lead out of the section's folder.
-func writeObject(dir, section, key string, raw json.RawMessage, ext string) error {
+func writeObject(dir, section, name string, raw json.RawMessage, ext string) error {
 	if strings.ContainsAny(section, "/\\") || strings.HasPrefix(section, ".") {
 		return fmt.Errorf("%q cannot be the name of a folder", section)
 	}
-	name := strings.NewReplacer("/", ".", "\\", ".").Replace(key)
 	file := filepath.Join(dir, section, name+ext)
 	if section == "templates" {
 		return writeTemplate(filepath.Join(dir, section, name), file, raw)

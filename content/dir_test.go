@@ -3,6 +3,7 @@ package packs
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -60,4 +61,47 @@ func TestWhatIsNotShippedIsSaid(t *testing.T) {
 	if names := Names(); len(names) < 2 {
 		t.Errorf("shipped: %v", names)
 	}
+}
+
+// A pack is the same after it was a folder: those that we ship, and one whose keys are much alike.
+func TestAPackIsTheSameAfterItWasAFolder(t *testing.T) {
+	alike := New()
+	for _, key := range []string{"a/b", "a.b", `a\b`, "a.b-2", "x"} {
+		if err := Add(alike, "params", must(t, map[string]any{"Name": key, "Description": key})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"t/u", "t.u", "t.u-2", "plain.tmpl", "object.yaml", ".hidden"} {
+		if err := Add(alike, "templates", must(t, map[string]any{"ID": id, "Contents": "of " + id})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := []*models.Content{alike}
+	for _, name := range Names() {
+		c, err := Shipped(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, c)
+	}
+	for _, c := range list {
+		for _, ext := range []string{".json", ".yaml"} {
+			dir := t.TempDir()
+			if err := Write(dir, c, ext); err != nil {
+				t.Fatal(err)
+			}
+			got, err := Read(os.DirFS(dir))
+			if err != nil {
+				t.Fatalf("%s: %v", c.Meta.Name, err)
+			}
+			if text(t, got) != text(t, c) {
+				t.Errorf("%s as %s:\n got %s\nwant %s", c.Meta.Name, ext, text(t, got), text(t, c))
+			}
+		}
+	}
+}
+
+func must(t *testing.T, v any) []byte {
+	t.Helper()
+	return []byte(text(t, v))
 }
