@@ -378,6 +378,9 @@ func (w *write) steps(was, is []byte) (patch.Patch, error) {
 	if was == nil || is == nil {
 		return patch.Diff(was, is, patch.Tests)
 	}
+	if w.old.older { // members come in where they belong, which no patch of members can say
+		return patch.Patch{{Op: "test", Value: was}, {Op: "replace", Value: is}}, nil
+	}
 	values, err := w.part.Values(w.old.Object, w.entry.Object)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"bytes"
 	"iter"
 	"maps"
 	"strings"
@@ -16,6 +17,9 @@ type Entry struct {
 	Raw    []byte // canonical JSON as the wire shows it
 	Rev    uint64 // revision that wrote it; 0 for an object that comes with the server
 	stored []byte // canonical JSON as the store keeps it; shares Raw where nothing is hidden
+	// older: stored is in the form of an earlier version of drp, which lacks members that the kind
+	// has got since. Raw has them.
+	older bool
 }
 
 // Clone copies the object, hidden fields included.
@@ -28,6 +32,9 @@ func newEntry(o models.Object, old *Entry) (*Entry, models.Part, error) {
 	if err != nil {
 		return nil, part, err
 	}
+	if old != nil && part.Empty() {
+		return &Entry{Object: o, Raw: old.Raw, stored: stored, older: old.older}, part, nil
+	}
 	e := &Entry{Object: o, Raw: stored, stored: stored}
 	return e, part, e.hide()
 }
@@ -38,7 +45,7 @@ func encode(o models.Object, old *Entry) (raw []byte, part models.Part, err erro
 		if part = models.Changed(old.Object, o); part.Empty() {
 			return old.stored, part, nil
 		}
-		if raw, err := part.Splice(old.stored, o); err == nil {
+		if raw, err := part.Splice(old.stored, o); err == nil && !old.older {
 			models.Settle(o, raw)
 			return raw, part, nil
 		}
@@ -51,7 +58,7 @@ func encode(o models.Object, old *Entry) (raw []byte, part models.Part, err erro
 
 // readEntry is the entry of an object as the store keeps it.
 func readEntry(kind string, raw []byte, rev uint64) (*Entry, error) {
-	if o, ok := models.Read(kind, raw); ok {
+	if o, ok := models.Read(kind, raw); ok && !bytes.Contains(raw, partial) {
 		o.Normalize()
 		e := &Entry{Object: o, Raw: raw, Rev: rev, stored: raw}
 		return e, e.hide()
@@ -62,10 +69,14 @@ func readEntry(kind string, raw []byte, rev uint64) (*Entry, error) {
 	}
 	e, _, err := newEntry(o, nil)
 	if err == nil {
-		e.Rev = rev
+		// History leads to and from the very bytes that are stored.
+		e.Rev, e.older, e.stored = rev, !bytes.Equal(e.stored, raw), raw
 	}
 	return e, err
 }
+
+// partial was stored by earlier versions when a caller sent it.
+var partial = []byte(`"Partial":true`)
 
 // hide makes Raw what the wire shows.
 func (e *Entry) hide() (err error) {
