@@ -113,7 +113,7 @@ var extraActions = map[string][]string{
 	"objects":     {"list"},
 	"metrics":     {"get"},
 	"logs":        {"get"},
-	"system":      {"upgrade", "replicate", "active", "passive", "debug", "cert"},
+	"system":      {"upgrade", "replicate", "active", "passive", "debug", "cert", "actions", "action"},
 }
 
 // otherScopes are the prefixes that claims may name beside the kinds of this server: what the
@@ -142,10 +142,20 @@ func Scopes() map[string][]string {
 	return s
 }
 
+// CustomScope are the actions on objects of a kind that a plugin provider defines.
+func CustomScope() []string { return append(slices.Clone(objectActions), "getSecure", "updateSecure") }
+
 // Validate returns what is wrong with the claim, a line each.
-func (c Claim) Validate() []string {
+func (c Claim) Validate() []string { return c.validate(func(string) bool { return false }) }
+
+func (c Claim) validate(custom func(kind string) bool) []string {
 	var p problems
 	all := Scopes()
+	for _, scope := range items(c.Scope) {
+		if _, own := all[scope]; !own && custom(scope) {
+			all[scope] = CustomScope()
+		}
+	}
 	for _, scope := range items(c.Scope) {
 		if _, ok := all[scope]; !ok && scope != "*" {
 			p.addf("No such scope '%s'", scope)

@@ -21,10 +21,15 @@ func (r *Role) Normalize() {
 }
 
 func (r *Role) Validate() []string {
+	return r.ValidateAmong(func(string) bool { return false })
+}
+
+// ValidateAmong is Validate where claims may also name the kinds that plugin providers define.
+func (r *Role) ValidateAmong(custom func(kind string) bool) []string {
 	var p problems
 	p.name(nameGeneral, "Name", r.Name)
 	for _, c := range r.Claims {
-		p = append(p, c.Validate()...)
+		p = append(p, c.validate(custom)...)
 	}
 	return p
 }

@@ -25,6 +25,7 @@ import (
 	"drp/server/logs"
 	"drp/server/objects"
 	"drp/server/params"
+	"drp/server/plugins"
 	"drp/server/prefs"
 	"drp/server/render"
 	"drp/server/workflow"
@@ -45,6 +46,7 @@ type API struct {
 	Files   *files.Store
 	Trees   *files.Trees
 	Params  *params.Vault
+	Plugins *plugins.Service
 	Events  *events.Hub
 	Guard   *Guard
 	Version string // of the server

@@ -17,10 +17,7 @@ import (
 
 // blobRoutes are those of files and ISOs.
 func (a *API) blobRoutes(v3 *gin.RouterGroup) {
-	most := a.Guard.Upload
-	if most == 0 {
-		most = math.MaxInt64
-	}
+	most := a.largest()
 	for _, area := range []string{files.Files, files.Isos} {
 		of, one := "/"+area, "/"+area+"/*key"
 		v3.GET(of, a.open(wide(a.listBlobs(area))))
@@ -65,6 +62,14 @@ func (a *API) getBlob(area string) handler {
 		r.Writer.WriteHeaderNow() // also when there is nothing in it
 		return http.StatusOK, nil, nil
 	}
+}
+
+// largest is how large an upload may be, in bytes.
+func (a *API) largest() int64 {
+	if a.Guard.Upload == 0 {
+		return math.MaxInt64
+	}
+	return a.Guard.Upload
 }
 
 func (a *API) putBlob(area string) handler {

@@ -17,6 +17,7 @@ import (
 // users are who may log in; nobody has a machine.
 type users map[string]*models.User
 
+func (u users) Plugin(string) bool                    { return false }
 func (u users) User(name string) (*models.User, bool) { v, ok := u[name]; return v, ok }
 func (users) Role(string) (*models.Role, bool)        { return nil, false }
 func (users) Machine(string) (*models.Machine, bool)  { return nil, false }

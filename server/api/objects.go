@@ -296,32 +296,3 @@ func (a *API) patchMeta(k *models.KindInfo) handler {
 		return http.StatusOK, meta, err
 	}
 }
-
-// Actions come with plugins; without any there are none.
-
-func (a *API) actions(k *models.KindInfo) handler {
-	return func(r *request) (int, any, error) {
-		_, err := a.Objects.Get(r.ctx, k.Name, r.id())
-		return http.StatusOK, []string{}, err
-	}
-}
-
-func (a *API) action(k *models.KindInfo) handler {
-	return func(r *request) (int, any, error) {
-		e, err := a.Objects.Get(r.ctx, k.Name, r.id())
-		if err != nil {
-			return 0, nil, err
-		}
-		return 0, nil, models.Errorf(models.NotFound, e.Object, "%s: Not Found", r.Param("action"))
-	}
-}
-
-func (a *API) runAction(k *models.KindInfo) handler {
-	return func(r *request) (int, any, error) {
-		e, err := a.Objects.Get(r.ctx, k.Name, r.id())
-		if err != nil {
-			return 0, nil, err
-		}
-		return 0, nil, models.Errorf(models.NotFound, e.Object, "Action %s on %s: Not Found", r.Param("action"), k.Name).Typed("INVOKE")
-	}
-}

@@ -169,6 +169,15 @@ var singles = map[string]route{
 	"GET /static/cert":     {summary: "Show the certificate of the file port and its key", more: "Both are PEM in base64. Needs the claim system cert.", out: certificate{}},
 	"POST /static/cert":    {summary: "Replace the certificate of the file port and its key", more: "At once and for good; they must fit each other.", in: certificate{}, out: struct{}{}},
 
+	"GET /system/actions":          {summary: "List the actions that plugins offer for the server as a whole", out: []models.AvailableAction{}, query: []string{"plugin"}},
+	"GET /system/actions/:action":  {summary: "Show one action", out: models.AvailableAction{}, query: []string{"plugin"}},
+	"POST /system/actions/:action": {summary: "Run an action", more: "The body has the params of the action, the answer is the plugin's.", in: map[string]any{}, out: anyJSON{}, query: []string{"plugin"}},
+
+	"POST /plugin_providers/:id": {summary: "Upload the program of a plugin provider", more: "It runs with the rights of the server, so only those may upload one who may do everything. " +
+		"multipart/form-data with a part file will do as well.", in: blob{}, out: models.PluginProviderUpload{}, status: http.StatusCreated, query: []string{"replaceWritable"}},
+	"DELETE /plugin_providers/:id":     {summary: "Remove a plugin provider with its program, content and files", more: "Objects of the kinds it defines stay, out of sight, until it returns.", out: models.PluginProvider{}},
+	"GET /plugin_providers/:id/binary": {summary: "Download the program of a plugin provider", out: anything{}},
+
 	"POST /system/active":                {summary: "Make this server the one that works", more: "One that stands alone is.", out: models.ClusterState{}},
 	"POST /system/passive":               {summary: "Refused: this server stands alone", status: http.StatusConflict},
 	"GET /system/consensus/:key":         {summary: "Tell about the servers that stand together", more: "id, leader, active, peers, state, fullstate or introduction.", out: anyJSON{}},

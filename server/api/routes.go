@@ -94,6 +94,10 @@ func (a *API) Router() *gin.Engine {
 
 	a.customRoutes(v3)
 
+	v3.POST("/plugin_providers/:id", a.limited(a.largest(), wide(a.uploadProvider)))
+	v3.DELETE("/plugin_providers/:id", a.open(wide(a.removeProvider)))
+	v3.GET("/plugin_providers/:id/binary", a.open(wide(a.providerProgram)))
+
 	v3.GET("/machines/:id/token", a.open(a.machineToken))
 	v3.POST("/machines/:id/releaseToPool", a.open(wide(once(a.releaseToPool))))
 	v3.GET("/pools-active", a.open(wide(a.activePools)))
@@ -139,6 +143,9 @@ func (a *API) Router() *gin.Engine {
 	v3.GET("/ws/:endpoint", a.socket)
 
 	v3.GET("/logs", a.open(wide(a.lines)))
+	v3.GET("/system/actions", a.open(wide(a.systemActions)))
+	v3.GET("/system/actions/:action", a.open(wide(a.systemAction)))
+	v3.POST("/system/actions/:action", a.open(wide(a.runSystemAction)))
 	v3.POST("/system/upgrade", a.open(wide(a.alone("upgrade", noUpgrade))))
 	v3.POST("/system/active", a.open(wide(a.activate)))
 	v3.POST("/system/passive", a.open(wide(a.alone("passive", standsAlone))))

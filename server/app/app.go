@@ -31,6 +31,7 @@ import (
 	"drp/server/network"
 	"drp/server/objects"
 	"drp/server/params"
+	"drp/server/plugins"
 	"drp/server/prefs"
 	"drp/server/render"
 	"drp/server/store"
@@ -56,6 +57,7 @@ type App struct {
 	jobs    *workflow.Jobs
 	files   *files.Store
 	trees   *files.Trees
+	plugins *plugins.Service
 	api     *api.API
 	static  http.Handler // of the file ports
 	cert    *auth.KeyPair
@@ -139,6 +141,9 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	a.hub = events.New(a.replay)
 	paths := render.NewPaths()
 	a.objects.Follow(paths.Follow)
+	if err := a.openPlugins(packs); err != nil {
+		return nil, err
+	}
 	a.objects.Follow(a.publish)
 	a.objects.Follow(a.follow)
 	lines.Publish(a.tell)
@@ -176,7 +181,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	a.api = &api.API{
 		Objects: a.objects, Auth: a.auth, Prefs: preferences, Jobs: a.jobs, Pools: workflow.NewPools(a.objects), Logs: logs, Render: renderer,
 		Content: packs, Params: a.secrets.vault, Files: a.files, Trees: a.trees, Cert: a.cert, StaticCert: a.staticCert,
-		Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info,
+		Plugins: a.plugins, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info,
 		Interfaces: network.Interfaces, Now: time.Now, Log: a.log,
 		Meter: a.metrics.Route, Metrics: a.metrics.Handler(), MetricsOpen: cfg.MetricsOpen, Ready: a.ready.reasons,
 		Lines: lines.Lines, Purge: a.purge, Version: Version,
@@ -191,6 +196,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.stop = stop
 	a.working.Go(func() { a.jobs.Run(work) })
 	a.working.Go(func() { a.trees.Run(work) })
+	a.working.Go(func() { a.plugins.Run(work) })
 	a.working.Go(func() { a.objects.Retain(work, retainEvery, a.keep) })
 	a.working.Go(func() { a.jobs.RunPurge(work, retainEvery, a.purge) })
 	a.working.Go(func() { a.rewrap(work) })
@@ -247,6 +253,9 @@ func (a *App) end() {
 		a.stop()
 	}
 	a.working.Wait()
+	if a.plugins != nil {
+		a.plugins.Close()
+	}
 	if a.traces != nil {
 		if err := a.traces.Close(); err != nil {
 			a.log.Warn("closing the traces", "error", err)

@@ -106,7 +106,7 @@ func (c client) must(method, path string, body any, out any) {
 }
 
 func config(t *testing.T) Config {
-	return Config{BaseRoot: t.TempDir(), LogLevel: "error", LogFormat: "text"}
+	return Config{BaseRoot: t.TempDir(), LogLevel: "error", LogFormat: "text", PluginUploads: true}
 }
 
 // start runs a server until the test ends, or until stop is called.

@@ -37,6 +37,7 @@ type Config struct {
 	TLSCert, TLSKey string // PEM files; "": made at the first start and kept in BaseRoot
 	SecretKey       string // file of the keys that secrets are sealed with; "": secret.key in BaseRoot
 	ID              string // name of this server; "": from the network card
+	PluginUploads   bool   // programs of plugin providers may be uploaded
 	Password        string // of the first user, at the first start; "": the default one
 	// The preferences of these names, set at each start; "": as they are.
 	BaseTokenSecret, SystemGrantorSecret string
@@ -80,6 +81,7 @@ func Flags() []group {
 	sec.String("tls-cert", "", "certificate in PEM form (default: made at the first start); SIGHUP reads it again")
 	sec.String("tls-key", "", "key of the certificate in PEM form")
 	sec.String("secret-key", "", "file of the keys that secure params are sealed with (default: secret.key in the base root, made at the\nfirst start); without it they cannot be read again; SIGHUP reads it again")
+	sec.Bool("plugin-uploads", true, "take uploads of plugin providers, which run with the rights of the server, from those who may do everything")
 	sec.String("password", "", "password of the user rocketskates, used at the first start only; better given as RS_PASSWORD")
 	sec.String("base-token-secret", "", "secret that signs all tokens, 32 bytes, set at each start (default: as it is, random at first);\nanother one ends all tokens; better given as RS_BASE_TOKEN_SECRET")
 	sec.String("system-grantor-secret", "", "the same for tokens that the server hands out itself, any length; better given as RS_SYSTEM_GRANTOR_SECRET")
@@ -169,7 +171,7 @@ func Load(flags *pflag.FlagSet, environ []string) (Config, error) {
 		BaseRoot: k.String("base-root"), APIPort: k.Int("api-port"), StaticPort: k.Int("static-port"),
 		StaticSecurePort: k.Int("static-secure-port"), SecurePortChosen: chosen, Listen: k.String("listen"),
 		StaticIP: k.String("static-ip"), TLSCert: k.String("tls-cert"), TLSKey: k.String("tls-key"),
-		SecretKey: k.String("secret-key"), ID: k.String("drp-id"), Password: k.String("password"),
+		SecretKey: k.String("secret-key"), ID: k.String("drp-id"), Password: k.String("password"), PluginUploads: k.Bool("plugin-uploads"),
 		LocalContent: k.String("local-content"), DefaultContent: k.String("default-content"),
 		BaseTokenSecret: k.String("base-token-secret"), SystemGrantorSecret: k.String("system-grantor-secret"), LogLevel: k.String("log-level"),
 		LogFormat: k.String("log-format"), File: path,
@@ -210,6 +212,9 @@ func (c *Config) check(k *koanf.Koanf) error {
 	}
 	if _, err := strconv.ParseBool(k.String("metrics-open")); err != nil {
 		return fmt.Errorf("--metrics-open must be true or false, not %q", k.String("metrics-open"))
+	}
+	if _, err := strconv.ParseBool(k.String("plugin-uploads")); err != nil {
+		return fmt.Errorf("--plugin-uploads must be true or false, not %q", k.String("plugin-uploads"))
 	}
 	if d, err := time.ParseDuration(k.String("drain-delay")); err != nil || d < 0 {
 		return fmt.Errorf("--drain-delay must be a time such as 10s, not %q", k.String("drain-delay"))

@@ -216,6 +216,15 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		}
 		c.ask(method, path, body)
 	}
+	c.ask("POST", "/plugin_providers/herd", herdProgram(t), 201)
+	keys["plugin_providers"] = "herd"
+	c.ask("GET", "/plugin_providers/herd/binary", nil, 200)
+	c.ask("GET", "/plugin_providers", nil, 200)
+	c.ask("GET", "/plugin_providers/herd", nil, 200)
+	c.ask("GET", "/system/actions", nil, 200)
+	c.ask("GET", "/system/actions/count", nil, 200)
+	herding(t, admin)
+	c.ask("POST", "/system/actions/count", `{}`, 200)
 	for _, k := range models.Kinds {
 		if !k.Internal {
 			c.ask("DELETE", "/"+k.Name+"/"+keys[k.Name], nil)

@@ -32,6 +32,10 @@ func TestMain(m *testing.M) {
 	if root := os.Getenv(serveEnv); root != "" {
 		keepSecrets(root, os.Getenv(serveEnv+"_RUN"))
 	}
+	if len(os.Args) > 2 && os.Args[1] == "-provider" {
+		provide(os.Args[2:])
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 

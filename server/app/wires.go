@@ -232,7 +232,7 @@ func (a *App) firstStart(ctx context.Context) error {
 var Features = []string{
 	"api-v3", "sane-exit-codes", "common-blob-size", "change-stage-map", "job-exit-states", "profileless-machine",
 	"package-repository-handling", "workflows", "default-workflow", "roles", "separate-meta-api", "slim-objects",
-	"sprig", "multiarch", "actions-in-task-list", "fsm-runner", "bundle-objects", "task-prerequisites",
+	"sprig", "multiarch", "actions-in-task-list", "fsm-runner", "plugin-v2", "plugin-v2-safe-config", "bundle-objects", "task-prerequisites",
 	"content-prerequisite-version-checking", "stage-paramer", "threaded-log-levels", "elevated-tasks", "auto-boot-target", "selective-job-purge",
 	"drp-event-resume", "drp-wait", "drp-history",
 	"secure-params", "secure-param-upgrade", "secure-params-in-content-packs",
@@ -257,15 +257,20 @@ func (a *App) info(local net.Addr) models.Info {
 		ProvisionerEnabled: a.ports.static != 0, SecureProvisioner: a.ports.secure != 0,
 		Address: address, ServerHostname: hostname,
 		Stats:    []models.Stat{{Name: "machines.count", Count: v.Len("machines")}, {Name: "subnets.count", Count: v.Len("subnets")}, {Name: "contexts.count", Count: v.Len("contexts")}},
-		Features: Features, Scopes: scopes(), License: models.License{Licenses: []struct{}{}}, Errors: []string{},
+		Features: Features, Scopes: scopes(v), License: models.License{Licenses: []struct{}{}}, Errors: []string{},
 		HaIsActive: true, HaStatus: "Up", HaActiveId: id, HaPassiveState: []struct{}{},
 		ClusterState: models.ClusterState{Roots: []struct{}{}, Nodes: []struct{}{}},
 	}
 }
 
-func scopes() map[string]map[string]struct{} {
-	out := map[string]map[string]struct{}{}
-	for scope, actions := range models.Scopes() {
+func scopes(v *objects.View) map[string]map[string]struct{} {
+	out, all := map[string]map[string]struct{}{}, models.Scopes()
+	for _, k := range v.Kinds() {
+		if k.Custom {
+			all[k.Name] = models.CustomScope()
+		}
+	}
+	for scope, actions := range all {
 		out[scope] = map[string]struct{}{}
 		for _, action := range actions {
 			out[scope][action] = struct{}{}

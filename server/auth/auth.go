@@ -34,6 +34,8 @@ type Source interface {
 	Role(name string) (*models.Role, bool)
 	Machine(uuid string) (*models.Machine, bool)
 	Job(uuid string) (*models.Job, bool)
+	// Plugin tells whether there is a plugin of the name.
+	Plugin(name string) bool
 	// Tenant is the name of the tenant that a user is in, or "". It must be quick.
 	Tenant(user string) string
 	// Pref is the value of a preference, its default included.
@@ -42,7 +44,7 @@ type Source interface {
 
 // Principal is somebody whose password or token was found to be right.
 type Principal struct {
-	Name    string        // "user:rocketskates", "machine:UUID", "job:UUID", "profile:NAME", "unknown" or "system"
+	Name    string        // "user:rocketskates", "machine:UUID", "job:UUID", "profile:NAME", "plugin:NAME", "unknown" or "system"
 	Claims  models.Claims // what it may do; shared, so not to be changed
 	Tenants []string      // those of the user and of all grantors: they limit what it can see; shared
 	Expires time.Time     // when its token ends; zero with a password

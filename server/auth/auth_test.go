@@ -24,13 +24,14 @@ type world struct {
 	jobs     map[string]*models.Job
 	prefs    map[string]string
 	tenants  map[string]string
+	plugins  map[string]bool
 	clock    time.Time
 }
 
 func newWorld() *world {
 	w := &world{
 		users: map[string]*models.User{}, roles: map[string]*models.Role{},
-		machines: map[string]*models.Machine{}, jobs: map[string]*models.Job{}, tenants: map[string]string{},
+		machines: map[string]*models.Machine{}, jobs: map[string]*models.Job{}, tenants: map[string]string{}, plugins: map[string]bool{"callback": true},
 		prefs: map[string]string{baseSecretPref: models.NewSecret(32), systemSecretPref: models.NewSecret(32)},
 		clock: time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC),
 	}
@@ -93,6 +94,7 @@ func (w *world) User(name string) (*models.User, bool)       { return find(w, w.
 func (w *world) Role(name string) (*models.Role, bool)       { return find(w, w.roles, name) }
 func (w *world) Machine(uuid string) (*models.Machine, bool) { return find(w, w.machines, uuid) }
 func (w *world) Job(uuid string) (*models.Job, bool)         { return find(w, w.jobs, uuid) }
+func (w *world) Plugin(name string) bool                     { _, ok := find(w, w.plugins, name); return ok }
 func (w *world) Tenant(user string) string                   { s, _ := find(w, w.tenants, user); return s }
 func (w *world) Pref(name string) string                     { s, _ := find(w, w.prefs, name); return s }
 

@@ -71,6 +71,10 @@ var subjects = map[string]func(src Source, name string, l limit) (standing, bool
 	"profile": func(_ Source, name string, _ limit) (standing, bool) {
 		return standing{claims: ProfileClaims(name), still: always}, true
 	},
+	"plugin": func(src Source, name string, _ limit) (standing, bool) {
+		here := func() bool { return src.Plugin(name) }
+		return standing{claims: everything(), still: here}, here()
+	},
 	"unknown": func(Source, string, limit) (standing, bool) {
 		return standing{claims: UnknownClaims(), still: always}, true
 	},

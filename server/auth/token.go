@@ -208,6 +208,19 @@ func (a *Auth) ProfileToken(profile string, ttl time.Duration) (string, error) {
 	return a.grant(k, System(), ttl, k.bind("profile:"+profile, ""))
 }
 
+// PluginToken grants, in the name of the server, the token of a plugin, which may do everything. It
+// ends with the plugin.
+func (a *Auth) PluginToken(plugin string) (string, error) {
+	if !a.src.Plugin(plugin) {
+		return "", models.MissingError("plugins", plugin)
+	}
+	k, err := a.current()
+	if err != nil {
+		return "", err
+	}
+	return a.grant(k, System(), InfiniteTTL, k.bind("plugin:"+plugin, ""))
+}
+
 // UnknownToken grants, in the name of the server, a token for a host without a machine:
 // UnknownClaims.
 func (a *Auth) UnknownToken(ttl time.Duration) (string, error) {

@@ -587,3 +587,25 @@ func wantInvalid(t *testing.T, name string, a *Auth, token, why string) {
 		t.Errorf("%s: got %v with the error, want nobody", name, p)
 	}
 }
+
+// TestTokenOfAPluginEndsWithIt and allows everything as long as it is there.
+func TestTokenOfAPluginEndsWithIt(t *testing.T) {
+	w := newWorld()
+	a := open(w)
+	token, err := a.PluginToken("callback")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := holder(t, a, token)
+	allows(t, p, true, "users", "delete", "*")
+	if p.Name != "plugin:callback" {
+		t.Errorf("the token is that of %s", p.Name)
+	}
+	w.change(func() { w.plugins = map[string]bool{} })
+	if _, err := a.Token(token); models.ClassOf(err) != models.Forbidden {
+		t.Errorf("the plugin is gone, and its token says %v", err)
+	}
+	if _, err := a.PluginToken("callback"); models.ClassOf(err) != models.NotFound {
+		t.Errorf("a token for a plugin that is not there: %v", err)
+	}
+}

@@ -68,8 +68,12 @@ func (s *Service) mayChange(tx *objects.Tx, name, action string) error {
 	if s.comesWithServer(name) {
 		return models.Problem(models.Forbidden, "contents", name, "is read-only: it comes with the server")
 	}
-	if _, ok := tx.Get("contents", name); !ok {
+	p, ok := objects.Get[*models.Pack](tx, name)
+	if !ok {
 		return missing(name)
+	}
+	if p.Type == pluginType {
+		return models.Problem(models.Forbidden, "contents", name, "is read-only: it comes and goes with the plugin provider "+name)
 	}
 	return nil
 }

@@ -47,6 +47,8 @@ type Hub struct {
 	rev  uint64
 	subs map[*Sub]bool
 	shut bool
+
+	follow []func(*Message)
 }
 
 // New makes a hub that resumes subscribers through replay.
@@ -60,10 +62,20 @@ func (h *Hub) Publish(list ...*Message) {
 	h.counts.published.Add(uint64(len(list)))
 	for _, m := range list {
 		h.rev = max(h.rev, m.Event.Rev)
+		for _, fn := range h.follow {
+			fn(m)
+		}
 		for s := range h.subs {
 			s.offer(m)
 		}
 	}
+}
+
+// Follow makes fn see every event, in their order. It must be quick, and neither publish nor log.
+func (h *Hub) Follow(fn func(*Message)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.follow = append(h.follow, fn)
 }
 
 // Subscribers is how many there are.

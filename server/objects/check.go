@@ -80,7 +80,7 @@ func (c *checker) record(r store.Record) error {
 	if o.Key() != r.ID {
 		c.report(name, fmt.Sprintf("holds the object %q", o.Key()))
 	}
-	for _, problem := range o.Validate() {
+	for _, problem := range problemsOf(o, func(string) bool { return true }) {
 		c.report(name, "is not valid: "+problem)
 	}
 	if canonical, err := models.Marshal(o); err != nil || !bytes.Equal(canonical, r.Raw) && !older(r.Raw, canonical) {

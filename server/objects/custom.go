@@ -41,6 +41,18 @@ func (tx *Tx) StoredKinds() []string { return slices.Sorted(maps.Keys(tx.state.k
 // KindOf finds a kind by its prefix, as the change began.
 func (tx *Tx) KindOf(name string) (*models.KindInfo, bool) { return tx.state.KindOf(name) }
 
+// CustomKinds are the prefixes of the kinds of plugin providers of which there are objects, or were.
+func (tx *Tx) CustomKinds() []string {
+	var names []string
+	for name := range tx.state.kinds {
+		if _, own := models.KindOf(name); !own {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // defined is what the providers of a state define. Of two that define the same kind, the one whose
 // name comes first is believed.
 func (v *View) defined() map[string]*models.KindInfo {
@@ -66,6 +78,16 @@ func infoOf(v *View, o models.Object) *models.KindInfo {
 		return k
 	}
 	return models.CustomKind(o.Kind(), json.RawMessage("{}"))
+}
+
+// problemsOf is what is wrong with an object by itself, where some kinds of plugin providers are known.
+func problemsOf(o models.Object, custom func(kind string) bool) []string {
+	if r, ok := o.(interface {
+		ValidateAmong(func(string) bool) []string
+	}); ok {
+		return r.ValidateAmong(custom)
+	}
+	return o.Validate()
 }
 
 // isCustom tells whether a stored object of a kind that is not among the server's own is one of a

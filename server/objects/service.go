@@ -81,7 +81,7 @@ func New(engine store.Engine, base []models.Object, now func() time.Time, log *s
 		o.Normalize()
 		b := o.Base()
 		b.Validated, b.Available, b.ReadOnly = true, true, true
-		if err := validate(o); err != nil {
+		if err := validate(v, o); err != nil {
 			return nil, fmt.Errorf("object that comes with the server: %w", err)
 		}
 		e, _, err := newEntry(o, nil)

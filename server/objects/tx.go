@@ -274,7 +274,7 @@ func (tx *Tx) change(c *Change, old *Entry) error {
 	defer func() { tx.derived-- }()
 	c.Derived = tx.derived > 1
 	if c.New != nil {
-		if err := validate(c.New); err != nil {
+		if err := validate(tx.state, c.New); err != nil {
 			return err
 		}
 		if err := tx.checkUnique(c); err != nil {
@@ -438,8 +438,8 @@ func (tx *Tx) conditions() []store.Cond {
 	return list
 }
 
-func validate(o models.Object) error {
-	msgs := o.Validate()
+func validate(v *View, o models.Object) error {
+	msgs := problemsOf(o, func(kind string) bool { return v.custom[kind] != nil })
 	if len(msgs) == 0 {
 		return nil
 	}

@@ -31,9 +31,12 @@ type Jobs struct {
 	logs    Logs
 	now     func() time.Time
 	log     *slog.Logger
+	// Actions, if set, carries out the actions in task lists; without it they fail.
+	Actions Actions
 	kick    chan struct{} // there is something to do before the next round
 
 	mu    sync.Mutex
+	under map[string]bool      // jobs whose actions are being carried out
 	alive map[string]time.Time // running job -> last sign of life of its runner
 	ended []string             // jobs whose logs are to be synced
 	gone  []string             // jobs whose logs are to be removed
@@ -41,7 +44,7 @@ type Jobs struct {
 
 // New makes it; it must be called before the service is started.
 func New(s *objects.Service, logs Logs, now func() time.Time, log *slog.Logger) *Jobs {
-	j := &Jobs{objects: s, logs: logs, now: now, log: log, kick: make(chan struct{}, 1), alive: map[string]time.Time{}}
+	j := &Jobs{objects: s, logs: logs, now: now, log: log, kick: make(chan struct{}, 1), alive: map[string]time.Time{}, under: map[string]bool{}}
 	s.Follow(j.watch)
 	return j
 }
@@ -64,6 +67,13 @@ func (j *Jobs) Next(ctx context.Context, want *models.Job) (Status, *models.Job,
 	if uuid == "" || uuid == models.ZeroUUID {
 		uuid = models.NewUUID()
 	}
+	j.acting(uuid) // before others can see the job
+	acts := false
+	defer func() {
+		if !acts {
+			j.acted(uuid)
+		}
+	}()
 	var d *decision
 	_, err := j.objects.Do(objects.AsServer(ctx), false, func(tx *objects.Tx) error {
 		d = &decision{tx: tx, rules: rules{j.objects}, uuid: uuid, status: Nothing}
@@ -79,6 +89,10 @@ func (j *Jobs) Next(ctx context.Context, want *models.Job) (Status, *models.Job,
 		return Nothing, nil, nil
 	}
 	job := models.Clone(d.job)
+	if d.acts {
+		acts = true
+		return j.act(ctx, job)
+	}
 	job.ExtraClaims = d.claims
 	return d.status, job, nil
 }
@@ -95,6 +109,7 @@ type decision struct {
 	job    *models.Job
 	claims []models.Claim
 	lines  []line
+	acts   bool // the job is for an action, which is to be carried out now
 }
 
 // line is something to be written to a job's log once the change is durable.
@@ -274,9 +289,11 @@ func (d *decision) start(i int) error {
 	if d.stopsAt(i, entry) {
 		return d.tx.Update(d.m)
 	}
-	switch verb, arg := models.SplitEntry(entry); verb {
+	switch verb, _ := models.SplitEntry(entry); verb {
 	case "action":
-		return d.fail(i, fmt.Sprintf("Action %s validation failed: no plugin provides it", arg))
+		j := d.newJob(i)
+		j.State, d.status, d.acts = models.Running, Made, true
+		return d.commit(j)
 	case "":
 		t, ok := objects.Get[*models.Task](d.tx, entry)
 		if !ok {

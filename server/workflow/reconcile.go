@@ -103,6 +103,9 @@ func (j *Jobs) Reconcile(ctx context.Context) (time.Duration, error) {
 			errs = append(errs, j.fail(ctx, job.Uuid, reason, false, func(r objects.Reader, job *models.Job) bool {
 				return orphaned(r, job) != ""
 			}))
+		} else if j.abandoned(job) {
+			errs = append(errs, j.fail(ctx, job.Uuid, "the server has ended while the action ran; whether it was carried out is not known", true,
+				func(_ objects.Reader, job *models.Job) bool { return j.abandoned(job) }))
 		} else if silent, ok := j.silent(job); ok {
 			reason := fmt.Sprintf("the runner on %s gave no sign of life for %d s", machineName(v, job), int(silent.Seconds()))
 			errs = append(errs, j.fail(ctx, job.Uuid, reason, false, func(_ objects.Reader, job *models.Job) bool {

@@ -1,0 +1,18 @@
+//go:build unix && !linux
+
+package plugins
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// group makes a program the leader of a process group.
+func group() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// kill ends a program that was started and all of its process group.
+func kill(cmd *exec.Cmd) {
+	if cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended
+	}
+}
