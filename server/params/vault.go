@@ -243,6 +243,9 @@ func (v *Vault) secure(tx *objects.Tx, p *models.Param) error {
 				break
 			}
 			value, ok := (*h.ParamMap())[p.Name]
+			if ok && tx.Builtin(e) && !models.IsSecureData(value) {
+				return inFile(p, h)
+			}
 			if ok && !tx.Builtin(e) && !v.sealed(tx, e.Object, value) {
 				clear = append(clear, e)
 			}
@@ -257,6 +260,34 @@ func (v *Vault) secure(tx *objects.Tx, p *models.Param) error {
 			*o.ParamMap() = all
 			if err := tx.Rewrite(o); err != nil {
 				return err
+			}
+		}
+	}
+	return nil
+}
+
+// inFile refuses a secret that comes in clear with the server: from a file on its disk, where nobody can
+// seal it.
+func inFile(p *models.Param, h models.ParamHolder) error {
+	return models.Errorf(models.Conflict, p, "%s/%s of %s, which lies on the disk of the server, holds a value of it in clear; take that out there, "+
+		"or bring the object with a pack", h.Kind(), h.Key(), h.Base().Bundle)
+}
+
+// noneInFiles refuses the values of secure params that come in clear with the server.
+func (v *Vault) noneInFiles(tx *objects.Tx) error {
+	for _, kind := range tx.StoredKinds() {
+		for e := range tx.All(kind) {
+			h, ok := e.Object.(models.ParamHolder)
+			if !ok {
+				break
+			}
+			if len(*h.ParamMap()) == 0 || !tx.Builtin(e) {
+				continue
+			}
+			for name, value := range *h.ParamMap() {
+				if p, ok := objects.Get[*models.Param](tx, name); ok && p.Secure && !models.IsSecureData(value) {
+					return inFile(p, h)
+				}
 			}
 		}
 	}
@@ -293,7 +324,8 @@ func (v *Vault) Check() error {
 }
 
 // Start seals what secure params have in clear, should there be any: a param that comes with a newer
-// server is secure without anybody having made it so.
+// server is secure without anybody having made it so. What cannot be sealed, since it lies in a file
+// of the server, is an error.
 func (v *Vault) Start(ctx context.Context) error {
 	ctx = objects.WithActor(ctx, objects.System)
 	_, err := v.service.Do(ctx, false, func(tx *objects.Tx) error {
@@ -305,7 +337,7 @@ func (v *Vault) Start(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		return v.noneInFiles(tx)
 	})
 	return err
 }

@@ -400,6 +400,27 @@ func TestAParamTurnsSecureUnderWrites(t *testing.T) {
 	}
 }
 
+// TestASecretInAFileOfTheServerIsRefused: nobody could seal it, and everybody would see it.
+func TestASecretInAFileOfTheServerIsRefused(t *testing.T) {
+	builtin := profile("builtin", map[string]string{"kk": `"` + marker + `"`})
+	s, v := serviceWith(t, newKeys(t), builtin)
+	if err := v.Start(ctx); err != nil {
+		t.Errorf("while it is not secure: %v", err)
+	}
+	err := tryCreate(s, &models.Param{Name: "kk", Secure: true})
+	if models.ClassOf(err) != models.Conflict || !strings.Contains(err.Error(), "profiles/builtin") || strings.Contains(err.Error(), marker) {
+		t.Errorf("got %v, want Conflict that names the object", err)
+	}
+	_, v = serviceWith(t, newKeys(t), builtin, &models.Param{Name: "kk", Secure: true})
+	if err := v.Start(ctx); err == nil || !strings.Contains(err.Error(), "profiles/builtin") {
+		t.Errorf("start: got %v, want an error that names the object", err)
+	}
+	_, v = serviceWith(t, newKeys(t), profile("builtin", nil), &models.Param{Name: "kk", Secure: true})
+	if err := v.Start(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestUndoBringsSecretsBack: with the pair of an object that was deleted; and never in clear.
 func TestUndoBringsSecretsBack(t *testing.T) {
 	s, v := vaultOf(t)
