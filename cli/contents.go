@@ -24,7 +24,7 @@ import (
 // contents are the content packs of the server.
 func (a *app) contents() *cobra.Command {
 	c := a.group("contents", "Work with content packs",
-		"Upload, show and remove content packs: objects of many kinds that come and go as one, and that nobody\nchanges one by one. bundle, unbundle and document need no server.",
+		"Upload, show and remove content packs: objects of many kinds that come and go as one, and that nobody\nchanges one by one. bundle, unbundle, lint and document need no server.",
 		"drp contents bundle pack.yaml Version=v1.0.0\ndrp contents upload pack.yaml")
 	c.AddCommand(a.listContents(), a.showContent(), a.contentExists(), a.createContent(), a.updateContent(), a.uploadContent(),
 		a.destroyContent(), a.bundle(), a.unbundle(), a.document(), a.documentMarkdown(), a.bundlize(), a.convert(), a.shippedContents(), a.installContent(), a.lintContent())
@@ -234,11 +234,14 @@ func (a *app) uploadContent() *cobra.Command {
 	})
 }
 
-// send uploads a pack in place of the version that is there.
+// send uploads a pack in place of the version that is there; people are told what is under way.
 func (a *app) send(ctx context.Context, c *models.Content, raw json.RawMessage, opts ...client.Option) (json.RawMessage, error) {
 	there, err := client.Get[[]models.ContentSummary](ctx, a.client, "contents")
 	if err != nil {
 		return nil, err
+	}
+	if isTerminal(a.Err) {
+		fmt.Fprintf(a.Err, "uploading %s %s: %s, %d KiB\n", c.Meta.Name, c.Meta.Version, counted(c), (len(raw)+1023)/1024)
 	}
 	if slices.ContainsFunc(there, func(s models.ContentSummary) bool { return s.Meta.Name == c.Meta.Name }) {
 		return a.do(ctx, http.MethodPut, contentAt(c.Meta.Name), raw, opts...)
