@@ -43,7 +43,7 @@ func (a *app) system() *cobra.Command {
 	}
 	return a.group("system", "Access CLI commands relating to system", "Commands about the server as a whole.", "drp system ha id",
 		upgrade, post("active", "Switch the server to HA active state", "Make the server the one that works. One that stands alone is."),
-		post("passive", "Switch the server to HA passive state", "Let another server work instead of this one."), a.availability())
+		post("passive", "Switch the server to HA passive state", "Let another server work instead of this one."), a.availability(), a.certs("system", "the API"))
 }
 
 // availability is what the server tells about those that stand together with it.
