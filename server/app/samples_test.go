@@ -87,9 +87,10 @@ var samples = map[string]sample{
 		other: map[string]string{"Schema": `{"type":"string"}`},
 	},
 	"plugins": {
-		bare:  `{"Name":"plugin-#","Provider":"herd"}`,
-		full:  `{"Name":"plugin-#","Description":"d#","Documentation":"doc","Params":{"a/b":1},"Provider":"herd"}`,
-		other: map[string]string{"Params": `{}`, "PluginErrors": ``}, // those are what its process says
+		bare:   `{"Name":"plugin-#","Provider":"herd"}`,
+		full:   `{"Name":"plugin-#","Description":"d#","Documentation":"doc","Params":{"a/b":1},"Provider":"herd"}`,
+		other:  map[string]string{"Params": `{}`},
+		server: []string{"PluginErrors"},
 	},
 	"pools": {
 		setup: []string{`POST /workflows {"Name":"pool-wf"}`, `POST /profiles {"Name":"pool-profile"}`},

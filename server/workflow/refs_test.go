@@ -49,6 +49,7 @@ func chain() []models.Object {
 		&models.Profile{Name: "prof", Profiles: []string{"inner"}},
 		&models.Stage{Name: "stage", BootEnv: "env", Tasks: []string{"second"}, Profiles: []string{"prof"}},
 		&models.Workflow{Name: "wf", Stages: []string{"stage"}},
+		&models.Pool{Id: "pool", AllocateActions: &models.PoolActions{Workflow: "wf", AddProfiles: []string{"prof"}}},
 	}
 }
 
@@ -76,10 +77,10 @@ func TestAvailabilityFollowsWhatIsThere(t *testing.T) {
 	w.create(&models.Machine{Name: "m1", Uuid: machineID, Stage: "stage", Profiles: []string{"prof"}})
 	w.edit(`{"Tasks":[]}`)
 	users := map[string]string{
-		"templates/tmpl": "[machines/M stages/stage tasks/first workflows/wf]", "tasks/first": "[machines/M stages/stage tasks/second workflows/wf]",
-		"tasks/second": "[machines/M stages/stage workflows/wf]", "bootenvs/env": "[machines/M stages/stage workflows/wf]",
-		"profiles/inner": "[machines/M profiles/prof stages/stage workflows/wf]", "profiles/prof": "[machines/M stages/stage workflows/wf]",
-		"stages/stage": "[machines/M workflows/wf]", "workflows/wf": "[]",
+		"templates/tmpl": "[machines/M pools/pool stages/stage tasks/first workflows/wf]", "tasks/first": "[machines/M pools/pool stages/stage tasks/second workflows/wf]",
+		"tasks/second": "[machines/M pools/pool stages/stage workflows/wf]", "bootenvs/env": "[machines/M pools/pool stages/stage workflows/wf]",
+		"profiles/inner": "[machines/M pools/pool profiles/prof stages/stage workflows/wf]", "profiles/prof": "[machines/M pools/pool stages/stage workflows/wf]",
+		"stages/stage": "[machines/M pools/pool workflows/wf]", "workflows/wf": "[pools/pool]", "pools/pool": "[]",
 	}
 	for _, o := range list {
 		key := o.Kind() + "/" + o.Key()
