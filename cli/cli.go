@@ -131,7 +131,7 @@ func New(name string, s IO, d Deps) *cobra.Command {
 	root.AddCommand(a.contents(), a.blobs("files"), a.blobs("isos"), a.prefs(), a.events(), a.logs(), a.history(), a.undo())
 	root.AddCommand(a.info(), a.objects(), a.system(), a.debug())
 	root.AddCommand(a.explain(), a.edit(), a.diff(), a.apply(), a.servers(), a.completion(), a.autocomplete())
-	root.AddCommand(a.agent(), a.gohai(), a.version())
+	root.AddCommand(a.agent(), a.fingerprint(), a.gohai(), a.version())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }

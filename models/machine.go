@@ -84,13 +84,7 @@ func (m *Machine) Normalize() {
 	for i := range m.TaskErrorStacks {
 		fill(&m.TaskErrorStacks[i].TaskList)
 	}
-	if m.Fingerprint.SSNHash == nil {
-		m.Fingerprint.SSNHash = []byte{}
-	}
-	if m.Fingerprint.CSNHash == nil {
-		m.Fingerprint.CSNHash = []byte{}
-	}
-	fill(&m.Fingerprint.MemoryIds)
+	m.Fingerprint.normalize()
 	m.Uuid = strings.ToLower(m.Uuid)
 	if m.Arch == "" {
 		m.Arch = "amd64"

@@ -105,6 +105,7 @@ func (a *API) Router() *gin.Engine {
 	for _, verb := range workflow.PoolVerbs() {
 		v3.POST("/pools/:id/"+verb, a.open(wide(once(a.movePool(verb)))))
 	}
+	v3.POST("/whoami", a.open(wide(a.whoami)))
 	v3.GET("/users/:id/token", a.open(a.userToken))
 	v3.PUT("/users/:id/password", a.open(a.setPassword))
 

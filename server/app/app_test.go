@@ -292,6 +292,8 @@ func sensible(r [2]string) string {
 		return `{"meta":{"Name":"BasicStore"},"sections":{}}`
 	case r[0] == "POST" && r[1] == "/contents":
 		return `{"meta":{"Name":"pack"},"sections":{}}`
+	case r[1] == "/whoami":
+		return `{"Fingerprint":{},"MacAddrs":[]}`
 	case r[1] == "/undo":
 		return `{"Rev":1}`
 	case r[0] == "POST" && r[1] == "/prefs":
