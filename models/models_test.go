@@ -286,3 +286,46 @@ func TestNamesThatAreGoodAtOnceAreGood(t *testing.T) {
 		t.Error("the short way is never, or always, taken")
 	}
 }
+
+// TestContainmentIsThatOfEachItem: of all claims made of a few words, those contain others whose every
+// scope, action and specific one claim of theirs allows.
+func TestContainmentIsThatOfEachItem(t *testing.T) {
+	var all []Claim
+	for _, scope := range []string{"*", "a", "a,b", ""} {
+		for _, action := range []string{"*", "get", "get, update", "update:", "update:/A", "update:/A/B,get", "update:/", "action", "action:x", ""} {
+			for _, specific := range []string{"*", "k", "k,l", ""} {
+				all = append(all, Claim{scope, action, specific})
+			}
+		}
+	}
+	naive := func(have Claims, want Claim) bool {
+		for _, scope := range strings.Split(want.Scope, ",") {
+			for _, action := range strings.Split(want.Action, ",") {
+				for _, specific := range strings.Split(want.Specific, ",") {
+					if !allows(have, scope, strings.TrimSpace(action), specific) {
+						return false
+					}
+				}
+			}
+		}
+		return true
+	}
+	contained := 0
+	for i, a := range all {
+		for j, b := range all {
+			other := all[(i*31+j*17)%len(all)]
+			for _, have := range []Claims{{a}, {a, other}} {
+				got, want := have.Contain(Claims{b}), naive(have, b)
+				if got != want {
+					t.Fatalf("%v contain %v: got %v, want %v", have, b, got, want)
+				}
+				if got {
+					contained++
+				}
+			}
+		}
+	}
+	if contained < len(all) {
+		t.Errorf("only %d of the pairs are contained", contained)
+	}
+}

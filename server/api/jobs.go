@@ -36,7 +36,7 @@ func (a *API) nextJob(r *request) (int, any, error) {
 // job finds the job of a sub-resource; what is missing is a ValidationError here.
 func (a *API) job(r *request, action string) (*models.Job, error) {
 	e, ok := a.Objects.View().Find("jobs", r.id())
-	if !ok || !r.actor.Visible(e.Object) {
+	if !ok || !r.actor.Exists(e.Object) || !r.actor.May("jobs", action, objects.AuthKey(e.Object)) && !r.actor.Visible(e.Object) {
 		return nil, models.Problem(models.Invalid, "", "", "Job "+r.id()+" does not exist").Typed("ValidationError")
 	}
 	if !r.actor.May("jobs", action, objects.AuthKey(e.Object)) && !r.actor.May("jobs", "update", objects.AuthKey(e.Object)) {

@@ -23,6 +23,8 @@ func (a *API) list(k *models.KindInfo) handler {
 		view := a.Objects.View()
 		if rev, past, err := a.at(r); err != nil {
 			return 0, nil, err
+		} else if past && r.narrow() { // at great cost, to find one
+			return 0, nil, models.Problem(models.Forbidden, "", "", "the token is for one profile only").Typed("AUTH")
 		} else if past {
 			if view, err = a.Objects.ViewAt(r.ctx, rev); err != nil {
 				return 0, nil, err

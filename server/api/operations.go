@@ -146,6 +146,7 @@ var singles = map[string]route{
 	"GET /indexes/:type":      {summary: "List what objects of a kind can be found by", out: map[string]models.Index{}},
 	"GET /indexes/:type/*key": {summary: "Show one index", out: models.Index{}},
 	"POST /events":            {summary: "Send an event to all who watch", in: input{models.Event{}}, status: http.StatusNoContent},
+	"POST /whoami":            {summary: "Find out which machine a host is", more: "Result names the machine that resembles it most, and has a token of it; it is empty when none does.", in: models.Whoami{}, out: models.Whoami{}},
 	"POST /wait":              {summary: "Wait until something is true", in: models.Wait{}, out: models.Outcome{}},
 	"GET /ws":                 {summary: "Watch events", more: "A websocket: send register TYPE.ACTION.KEY.", out: upgrade{}, status: http.StatusSwitchingProtocols, query: []string{"token"}},
 	"GET /ws/:endpoint":       {summary: "Watch the events of the server of this id", out: upgrade{}, status: http.StatusSwitchingProtocols, query: []string{"token"}},

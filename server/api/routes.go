@@ -45,8 +45,8 @@ func (a *API) Router() *gin.Engine {
 		if k.Name == "preferences" { // shown as one map at /prefs
 			continue
 		}
-		v3.GET(of, a.open(wide(a.list(k))))
-		v3.HEAD(of, a.open(wide(a.count(k))))
+		v3.GET(of, a.open(a.list(k)))
+		v3.HEAD(of, a.open(a.count(k)))
 		v3.GET(one, a.open(a.get(k)))
 		v3.HEAD(one, a.open(a.get(k)))
 		if k.Given {
@@ -115,14 +115,14 @@ func (a *API) Router() *gin.Engine {
 	v3.HEAD("/jobs/:id/log", a.open(wide(a.jobLog)))
 	v3.PUT("/jobs/:id/log", a.limited(logLimit, wide(a.appendJobLog)))
 
-	v3.GET("/contents", a.open(wide(a.listContents)))
+	v3.GET("/contents", a.open(a.listContents))
 	v3.POST("/contents", a.limited(packLimit, wide(a.createContent)))
 	v3.GET("/contents/:id", a.open(a.getContent))
 	v3.PUT("/contents/:id", a.limited(packLimit, wide(a.putContent)))
 	v3.DELETE("/contents/:id", a.open(a.removeContent))
 
-	v3.GET("/interfaces", a.open(wide(a.listInterfaces)))
-	v3.HEAD("/interfaces", a.open(wide(a.countInterfaces)))
+	v3.GET("/interfaces", a.open(a.listInterfaces))
+	v3.HEAD("/interfaces", a.open(a.countInterfaces))
 	v3.GET("/interfaces/:id", a.open(wide(a.getInterface)))
 	v3.HEAD("/interfaces/:id", a.open(wide(a.getInterface)))
 
@@ -173,8 +173,8 @@ func (a *API) Router() *gin.Engine {
 // with each request, since providers come and go.
 func (a *API) customRoutes(v3 *gin.RouterGroup) {
 	const of, one = "/:kind", "/:kind/:id"
-	v3.GET(of, a.open(wide(a.custom(a.list))))
-	v3.HEAD(of, a.open(wide(a.custom(a.count))))
+	v3.GET(of, a.open(a.custom(a.list)))
+	v3.HEAD(of, a.open(a.custom(a.count)))
 	v3.POST(of, a.open(once(a.custom(a.create))))
 	v3.GET(one, a.open(a.custom(a.get)))
 	v3.HEAD(one, a.open(a.custom(a.get)))

@@ -126,7 +126,7 @@ func TestTokensInFilesGrantWhatTheyAreFor(t *testing.T) {
 	admin.must("POST", "/machines", `{"Name":"m1","Stage":"tokens"}`, &m)
 	files := "/machines/" + m.Uuid
 	for path, want := range map[string]models.Claims{
-		files + "/t": auth.MachineClaims(m.Uuid), files + "/i": auth.MachineClaims(m.Uuid), files + "/p": auth.ProfileClaims("cluster"), "/t": auth.UnknownClaims(),
+		files + "/t": auth.MachineClaims(&m), files + "/i": auth.MachineClaims(&m), files + "/p": auth.ProfileClaims("cluster"), "/t": auth.UnknownClaims(),
 	} {
 		status, token := fetch(t, a, path)
 		p, err := a.auth.Token(token)

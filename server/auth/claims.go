@@ -14,15 +14,22 @@ func claim(scope, action, specific string) models.Claim {
 func everything() models.Claims { return models.Claims{claim("*", "*", "*")} }
 
 // MachineClaims is what a machine may do: drive itself and its jobs, and read what its tasks
-// are made of. Profiles are not among it: a task that needs one asks for more rights.
-func MachineClaims(uuid string) models.Claims {
-	return models.Claims{
+// are made of, and reserve its own address. Profiles are not among it: a task that needs one asks
+// for more rights.
+func MachineClaims(m *models.Machine) models.Claims {
+	uuid := m.Uuid
+	claims := models.Claims{
 		claim("machines", "get,update,actions,action,updateTaskList,getSecure,updateSecure,token", uuid),
 		claim("jobs", "create,get,list,update,actions,log", uuid),
 		claim("stages,tasks,params,bootenvs,workflows", "get,list", "*"),
 		claim("events", "post", "*"),
 		claim("info", "get", "*"),
 	}
+	if m.Address != "" {
+		key := (&models.Reservation{Addr: m.Address}).Key()
+		claims = append(claims, claim("reservations", "create,get,update,delete,actions,action", key))
+	}
+	return claims
 }
 
 // ProfileClaims is what the holder of a profile's token may do: read and write that profile.

@@ -79,7 +79,7 @@ func exact(t interface{ Fatalf(string, ...any) }, a, b models.Claims) {
 
 func TestShippedClaimsNameWhatExists(t *testing.T) {
 	for name, cs := range map[string]models.Claims{
-		"machine": MachineClaims(machine1), "profile": ProfileClaims("p1"), "unknown": UnknownClaims(), "self": selfClaims("alice"),
+		"machine": MachineClaims(&models.Machine{Uuid: machine1, Address: "192.168.100.100"}), "profile": ProfileClaims("p1"), "unknown": UnknownClaims(), "self": selfClaims("alice"),
 	} {
 		for _, c := range cs {
 			if bad := c.Validate(); len(bad) > 0 {

@@ -111,9 +111,9 @@ func ofMachine(src Source, uuid string, _ limit) (standing, bool) {
 	}
 	still := func() bool {
 		n, ok := src.Machine(uuid)
-		return ok && n.Secret == m.Secret
+		return ok && (n == m || n.Secret == m.Secret && n.Address == m.Address)
 	}
-	return standing{claims: MachineClaims(m.Uuid), secret: m.Secret, still: still}, true
+	return standing{claims: MachineClaims(m), secret: m.Secret, still: still}, true
 }
 
 // ofJob ends with the job, and with its turn.

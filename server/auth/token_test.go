@@ -180,7 +180,7 @@ func TestMachineTokenGrantedByItsJobOutlivesTheJob(t *testing.T) {
 	job := holder(t, a, grants["job"].make(t, a))
 	own := must(t)(a.MachineToken(job, machine1, 0))
 	other := must(t)(a.MachineToken(job, machine2, 0))
-	if p := holder(t, a, own); !p.Claims.Contain(MachineClaims(machine1)) || p.Claims.Allow("profiles", "get", "any") {
+	if p := holder(t, a, own); !p.Claims.Contain(MachineClaims(&models.Machine{Uuid: machine1})) || p.Claims.Allow("profiles", "get", "any") {
 		t.Errorf("got %v, want what a machine may", p.Claims)
 	}
 	allows(t, holder(t, a, other), false, "machines", "get", machine2)

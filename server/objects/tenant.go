@@ -68,8 +68,14 @@ func (a Actor) each(holds func(*models.Tenant) bool) bool {
 // lists tells whether the actor may list all objects of a kind that exist for it.
 func (a Actor) lists(kind string) bool { return a.May(kind, "list", "") }
 
-// sees tells whether the actor finds an object in a list; all is what lists says of the kind.
-func (a Actor) sees(all bool, o models.Object) bool { return a.Exists(o) && (all || a.Visible(o)) }
+// sees tells whether the actor finds an object in a list; all is what lists says of the kind. That
+// everybody may get himself is no reason to list him.
+func (a Actor) sees(all bool, o models.Object) bool {
+	if !all && o.Kind() == "users" && a.Name == "user:"+o.Key() {
+		return a.May("users", "get", "*")
+	}
+	return a.Exists(o) && (all || a.Visible(o))
+}
 
 // Count is how many objects of a kind the actor finds in a list.
 func (s *Service) Count(a Actor, kind string) int {

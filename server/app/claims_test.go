@@ -1,0 +1,334 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"drp/models"
+	"drp/server/auth"
+	"drp/server/objects"
+)
+
+// need is the claim that a route demands, beside "get" on the object that it names.
+type need struct{ scope, action, specific string }
+
+// Routes that demand no claim of their own: they tell anybody they know, or show and change what the
+// caller may see and change anyway.
+var unclaimed = []string{"/info", "/objects", "/indexes", "/indexes/:type", "/indexes/:type/*key", "/wait", "/ws", "/ws/:endpoint", "/history", "/undo", "/healthz", "/readyz"}
+
+// single are the routes that are not about an object of a kind.
+var single = map[string]need{
+	"POST /whoami":   {"machines", "whoami", ""},
+	"DELETE /jobs":   {"jobs", "delete", ""},
+	"GET /prefs":     {"preferences", "list", ""},
+	"POST /prefs":    {"preferences", "post", ""},
+	"POST /events":   {"events", "post", ""},
+	"GET /logs":      {"logs", "get", ""},
+	"GET /metrics":   {"metrics", "get", ""},
+	"POST /contents": {"contents", "create", "pack"},
+
+	"POST /system/upgrade":                {"system", "upgrade", ""},
+	"POST /system/active":                 {"system", "active", ""},
+	"POST /system/passive":                {"system", "passive", ""},
+	"GET /system/consensus/:key":          {"system", "replicate", ""},
+	"POST /system/consensus/enroll":       {"system", "replicate", ""},
+	"POST /system/consensus/failOverSafe": {"system", "replicate", ""},
+	"DELETE /system/consensus/node/:key":  {"system", "replicate", ""},
+	"GET /drp_debug/index":                {"system", "debug", ""},
+	"GET /drp_debug/index/:type":          {"system", "debug", ""},
+	"GET /debug/*key":                     {"system", "debug", ""},
+	"GET /debug/pprof/*key":               {"system", "debug", ""},
+}
+
+// ofObject are the routes below an object, by what stands behind it.
+var ofObject = map[string]string{
+	"GET ": "get", "HEAD ": "get", "PUT ": "update:/Meta/color", "PATCH ": "update:/Meta/color", "DELETE ": "delete",
+	"GET /meta": "get", "PATCH /meta": "update:/Meta/color",
+	"GET /history": "get",
+	"GET /actions": "actions", "GET /actions/:action": "actions", "POST /actions/:action": "action:reboot",
+	"GET /plugin_actions": "actions", "GET /plugin_actions/:action": "actions", "POST /plugin_actions/:action": "action:reboot",
+	"GET /params": "get", "POST /params": "update:/Params/my~1leader", "PUT /params": "update:/Params/my~1leader", "PATCH /params": "update:/Params/my~1leader",
+	"GET /params/*key": "get", "POST /params/*key": "update:/Params/my~1leader", "PUT /params/*key": "update:/Params/my~1leader", "DELETE /params/*key": "update:/Params/my~1leader",
+	"GET /pubkey": "updateSecure", "GET /token": "token", "PUT /password": "password",
+	"GET /log": "log", "HEAD /log": "log", "PUT /log": "log", // and "update"
+}
+
+// needed is the claim for a route; ok is false when the table does not say.
+func needed(method, pattern string, ids map[string]string) (n need, ok bool) {
+	if n, ok := single[method+" "+pattern]; ok {
+		return n, true
+	}
+	path, meta := strings.CutPrefix(pattern, "/meta")
+	kind, below, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	id, rest, _ := strings.Cut(below, "/")
+	key := ids[kind]
+	if kind == "jobs" {
+		key = ids["machines"]
+	}
+	switch _, known := models.KindOf(kind); {
+	case !known && kind != models.InterfaceKind.Name:
+		return n, false
+	case id == "":
+		action, ok := map[string]string{"GET": "list", "HEAD": "list", "POST": "create"}[method]
+		return need{kind, action, ""}, ok
+	case kind == "jobs" && rest == "actions":
+		return need{kind, "actions", key}, true
+	case kind == "contents":
+		action, ok := map[string]string{"GET": "get", "PUT": "update", "DELETE": "delete"}[method]
+		return need{kind, action, key}, ok
+	}
+	if rest != "" {
+		rest = "/" + rest
+	}
+	if meta {
+		rest = "/meta"
+	}
+	action, ok := ofObject[method+" "+rest]
+	return need{kind, action, key}, ok
+}
+
+// TestEveryRouteDemandsItsClaim and nothing else: with no more than "get" on the object it is refused
+// in words that name the claim, without even that the object is not there, and with the claim it is
+// let in. What a route demands stands in the table above.
+func TestEveryRouteDemandsItsClaim(t *testing.T) {
+	a, admin, _ := start(t, config(t))
+	ids := populate(t, admin)
+	ids["users"] = "ann"
+	token := func(n need, actions string) client {
+		t.Helper()
+		specific := n.specific
+		if specific == "" {
+			specific = "*"
+		}
+		text, err := a.auth.UserToken(auth.System(), auth.BootstrapUser, auth.Request{Scope: n.scope, Action: actions, Specific: specific})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client{t, admin.url, text}
+	}
+	patterns, paths := a.api.Router().Routes(), routes(t, a, ids)
+	order := make([]int, len(paths)) // what deletes comes last
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		last := func(i int) int {
+			return strings.Count(paths[i][0], "DELETE") * (2 - strings.Count(paths[i][1], "/params/my/leader"))
+		}
+		return last(i) - last(j)
+	})
+	values, checked := 0, 0
+	for _, i := range order {
+		method, path, pattern := paths[i][0], paths[i][1], strings.TrimPrefix(patterns[i].Path, "/api/v3")
+		if slices.Contains(unclaimed, pattern) || strings.Contains(pattern, ":kind") { // kinds of providers share the handlers of others
+			continue
+		}
+		n, ok := needed(method, pattern, ids)
+		if !ok {
+			t.Errorf("%s %s: which claim it demands is not in the table", method, pattern)
+			continue
+		}
+		object := strings.Contains(pattern, "/:id") || strings.Contains(pattern, "/*id")
+		if object && ids[strings.Split(strings.TrimPrefix(strings.TrimPrefix(pattern, "/meta"), "/"), "/")[0]] == "" {
+			continue // nothing of the kind is there
+		}
+		body := func() string {
+			values++
+			value := fmt.Sprint("v", values)
+			switch {
+			case method == "PATCH" && strings.HasSuffix(pattern, "/params"):
+				return `[{"op":"add","path":"/my~1leader","value":"` + value + `"}]`
+			case strings.HasSuffix(pattern, "/params"):
+				return `{"my/leader":"` + value + `"}`
+			case strings.Contains(pattern, "/params/*key"):
+				return `"` + value + `"`
+			case method == "PATCH" && strings.HasPrefix(pattern, "/meta"):
+				return `[{"op":"add","path":"/color","value":"` + value + `"}]`
+			case method == "PATCH":
+				return `[{"op":"add","path":"/Meta/color","value":"` + value + `"}]`
+			case method == "PUT" && strings.HasSuffix(pattern, "id") && n.scope != "contents":
+				var doc map[string]any
+				admin.must("GET", path, nil, &doc)
+				doc["Meta"].(map[string]any)["color"] = value
+				text, _ := json.Marshal(doc)
+				return string(text)
+			case pattern == "/prefs":
+				return `{"historyDays":"30"}`
+			case pattern == "/jobs":
+				return `{"Machine":"` + ids["machines"] + `"}`
+			}
+			return sensible(paths[i])
+		}
+		if strings.Contains(pattern, ":id/params") {
+			admin.must("POST", strings.TrimSuffix(strings.TrimSuffix(path, "/my/leader"), "/params")+"/params/my/leader", `"base"`, nil)
+		}
+		if n.action == "create" && n.scope != "contents" { // the claim may name the new object
+			o, err := models.Unmarshal(n.scope, []byte(body()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n.specific = objects.AuthKey(o)
+		}
+		checked++
+		what := fmt.Sprintf("%s %s", method, path)
+
+		// Without any claim that matters.
+		blind := token(need{"isos", "list", ""}, "list").do(method, path, body())
+		switch {
+		case n.action == "list" && method == "GET" && n.scope != "preferences":
+			if blind.status != http.StatusOK || string(blind.body) != "[]" {
+				t.Errorf("%s to somebody who sees nothing: got %d %s, want an empty list", what, blind.status, blind.body)
+			}
+		case n.action == "list" && method == "HEAD":
+			if blind.status != http.StatusOK || blind.header.Get("X-Drp-List-Total-Count") != "0" || blind.header.Get("X-Drp-List-Filter-Count") != "0" {
+				t.Errorf("%s to somebody who sees nothing: got %d %v, want a count of 0", what, blind.status, blind.header)
+			}
+		case object && method != "HEAD":
+			gone := http.StatusNotFound
+			if strings.HasPrefix(pattern, "/jobs/:id/") && (strings.HasSuffix(pattern, "/log") || strings.HasSuffix(pattern, "id/actions")) {
+				gone = http.StatusUnprocessableEntity // does not exist
+			}
+			if blind.status != gone {
+				t.Errorf("%s to somebody who sees nothing: got %d %s, want %d", what, blind.status, blind.body, gone)
+			}
+		case method != "HEAD":
+			refused(t, what+" without a claim", blind, n, path)
+		case blind.status != http.StatusNotFound && blind.status != http.StatusUnprocessableEntity:
+			t.Errorf("%s to somebody who sees nothing: got %d", what, blind.status)
+		}
+
+		// With "get" on the object and no more.
+		if object && n.action != "get" && method != "HEAD" {
+			refused(t, what+" with get only", token(n, "get").do(method, path, body()), n, path)
+		}
+
+		// With the claim.
+		actions := n.action
+		if object {
+			actions = "get," + actions
+		}
+		if method == "PUT" && strings.HasSuffix(pattern, "/log") {
+			actions += ",update"
+		}
+		got := token(n, actions).do(method, path, body())
+		if got.status == http.StatusUnauthorized || strings.Contains(string(got.body), "Requires: ") ||
+			object && method != "HEAD" && strings.Contains(string(got.body), `"Key":"`+n.specific+`"`) && strings.Contains(string(got.body), `["Not Found"]`) {
+			t.Errorf("%s with the claim %v: got %d %s", what, n, got.status, got.body)
+		}
+		if slices.Contains([]string{"get", "list"}, n.action) || strings.HasPrefix(n.action, "update:") {
+			if got.status != http.StatusOK {
+				t.Errorf("%s with the claim %v: got %d %s, want 200", what, n, got.status, got.body)
+			}
+		}
+	}
+	if checked < 150 {
+		t.Errorf("%d routes checked; want nearly all", checked)
+	}
+	t.Logf("%d routes checked", checked)
+}
+
+// refused checks that an answer is the AUTH error that names the missing claim.
+func refused(t *testing.T, what string, got answer, n need, path string) {
+	t.Helper()
+	var e models.Error
+	if err := json.Unmarshal(got.body, &e); err != nil || got.status != http.StatusForbidden || e.Type != "AUTH" || e.Model != "" || e.Key != "" ||
+		!slices.Equal(e.Messages, []string{"Cannot access " + full(path), "Requires: " + n.scope + " " + n.action + " " + n.specific}) {
+		t.Errorf("%s: got %d %s, want 403 AUTH that requires %s %s %s", what, got.status, got.body, n.scope, n.action, n.specific)
+	}
+}
+
+// TestListsAreOpenToEverybody: who may not list sees what he may get, a profile's token its profile.
+func TestListsAreOpenToEverybody(t *testing.T) {
+	a, admin, _ := start(t, config(t))
+	populate(t, admin)
+	profile, err := a.auth.ProfileToken("cluster", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := client{t, admin.url, profile}
+	for _, kind := range append(routed(), "contents", "interfaces") {
+		var list []map[string]any
+		c.must("GET", "/"+kind, nil, &list)
+		names := []string{}
+		for _, o := range list {
+			names = append(names, fmt.Sprint(o["Name"]))
+		}
+		switch {
+		case kind == "profiles" && slices.Equal(names, []string{"cluster"}), kind == "params" && len(list) > 0, len(list) == 0:
+		default:
+			t.Errorf("the token of a profile lists %v of %s", names, kind)
+		}
+	}
+}
+
+// TestAListOfClaimsCoversNoMoreThanItSays over HTTP: what is limited to members, objects or actions.
+func TestAListOfClaimsCoversNoMoreThanItSays(t *testing.T) {
+	a, admin, _ := start(t, config(t))
+	ids := populate(t, admin)
+	id := ids["machines"]
+	for _, c := range []struct {
+		claim              models.Claim
+		method, path, body string
+		status             int
+		missing            string // the claim that is asked for
+	}{
+		{models.Claim{Scope: "machines", Action: "get,update:/Meta", Specific: id}, "PATCH", "/machines/Name:m1", `[{"op":"add","path":"/Meta/a","value":"b"}]`, 200, ""},
+		{models.Claim{Scope: "machines", Action: "get,update:/Meta", Specific: id}, "PATCH", "/machines/Name:m1", `[{"op":"add","path":"/Meta/a","value":"c"},{"op":"add","path":"/Description","value":"x"}]`, 403, "machines update:/Description " + id},
+		{models.Claim{Scope: "machines", Action: "get,update:/Meta/a", Specific: "*"}, "PATCH", "/machines/" + id, `[{"op":"replace","path":"/Meta","value":{"a":"d"}}]`, 403, "machines update:/Meta/feature-flags " + id},
+		{models.Claim{Scope: "machines", Action: "get,update:/Params/my~1leader", Specific: "*"}, "POST", "/machines/" + id + "/params/my/leader", `"x"`, 200, ""},
+		{models.Claim{Scope: "machines", Action: "get,update:/Params/my~1leader", Specific: "*"}, "POST", "/machines/" + id + "/params/other", `"x"`, 403, "machines update:/Params/other " + id},
+		{models.Claim{Scope: "machines", Action: "get,updateTaskList", Specific: id}, "PATCH", "/machines/" + id, `[{"op":"add","path":"/Tasks/-","value":"task1"}]`, 200, ""},
+		{models.Claim{Scope: "machines", Action: "get,updateTaskList", Specific: id}, "PATCH", "/machines/" + id, `[{"op":"add","path":"/Runnable","value":false}]`, 403, "machines update:/Runnable " + id},
+		{models.Claim{Scope: "machines", Action: "get", Specific: id}, "GET", "/machines/Name:m1?decode=true", ``, 403, "machines getSecure Name:m1"},
+		{models.Claim{Scope: "machines", Action: "list,getSecure", Specific: id}, "GET", "/machines?decode=true", ``, 403, "machines getSecure "},
+		{models.Claim{Scope: "machines", Action: "get,create", Specific: id}, "POST", "/machines", `{"Name":"m9"}`, 403, "machines create "},
+		{models.Claim{Scope: "profiles", Action: "create", Specific: "mine"}, "POST", "/profiles", `{"Name":"mine"}`, 201, ""},
+		{models.Claim{Scope: "profiles", Action: "create", Specific: "mine"}, "POST", "/profiles", `{"Name":"yours"}`, 403, "profiles create yours"},
+		{models.Claim{Scope: "users", Action: "token", Specific: "ann"}, "GET", "/users/ann/token", ``, 200, ""},
+		{models.Claim{Scope: "users", Action: "token", Specific: "ann"}, "GET", "/users/rocketskates/token", ``, 404, ""},
+		{models.Claim{Scope: "users", Action: "get", Specific: "ann"}, "GET", "/users/ann/token", ``, 403, "users token ann"},
+		{models.Claim{Scope: "jobs", Action: "get", Specific: id}, "GET", "/jobs/" + ids["jobs"], ``, 200, ""},
+		{models.Claim{Scope: "jobs", Action: "get", Specific: ids["jobs"]}, "GET", "/jobs/" + ids["jobs"], ``, 404, ""},
+		{models.Claim{Scope: "jobs", Action: "log", Specific: id}, "GET", "/jobs/" + ids["jobs"] + "/log", ``, 200, ""},
+	} {
+		text, err := a.auth.UserToken(auth.System(), auth.BootstrapUser, auth.Request{Scope: c.claim.Scope, Action: c.claim.Action, Specific: c.claim.Specific})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := (client{t, admin.url, text}).do(c.method, c.path, c.body)
+		if got.status != c.status || c.missing != "" && !strings.Contains(string(got.body), `"Requires: `+c.missing+`"`) {
+			t.Errorf("%s %s %s with %+v: got %d %s, want %d %s", c.method, c.path, c.body, c.claim, got.status, got.body, c.status, c.missing)
+		}
+	}
+}
+
+// TestNobodyIsListedForBeingHimself: a user may get himself, and his token and password, without any
+// role; lists are for those who may list, or get others.
+func TestNobodyIsListedForBeingHimself(t *testing.T) {
+	a, admin, _ := start(t, config(t))
+	admin.must("POST", "/users", `{"Name":"plain"}`, nil)
+	admin.must("POST", "/roles", `{"Name":"looker","Claims":[{"scope":"users","action":"get","specific":"*"}]}`, nil)
+	text, err := a.auth.UserToken(auth.System(), "plain", auth.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := client{t, admin.url, text}
+	plain.must("GET", "/users/plain", nil, nil)
+	plain.must("GET", "/users/plain/token", nil, nil)
+	if got := plain.do("GET", "/users", nil); string(got.body) != "[]" || plain.do("HEAD", "/users", nil).header.Get("X-Drp-List-Total-Count") != "0" {
+		t.Errorf("who may not list gets %s, want []", got.body)
+	}
+	if got := plain.do("GET", "/users/rocketskates", nil).status; got != http.StatusNotFound {
+		t.Errorf("another user: got %d, want 404", got)
+	}
+	admin.must("PATCH", "/users/plain", `[{"op":"add","path":"/Roles/-","value":"looker"}]`, nil)
+	var list []models.User
+	if plain.must("GET", "/users", nil, &list); len(list) != 2 {
+		t.Errorf("who may get everybody gets %d users in a list, want 2", len(list))
+	}
+}
