@@ -262,6 +262,7 @@ var describedSamples = [][2]string{
 // describedCalls are calls of the routes that are not those of every kind.
 const describedCalls = `
 GET /machines/{machines}/token
+POST /whoami {"OnDiskUUID":"{machines}"}
 GET /users/{users}/token
 PUT /users/{users}/password {"Password":"secret"}
 GET /jobs/{jobs}/actions
