@@ -63,7 +63,7 @@ func TestBootFilesAreServedToMachines(t *testing.T) {
 	}
 	for _, o := range [][2]string{
 		{"/params", `{"Name":"package-repositories","Schema":{"type":"array","default":[{"tag":"far","os":["env-os"],"url":"http://far/","installSource":true}]}}`},
-		{"/bootenvs", `{"Name":"env-install","OS":{"Name":"env-os","IsoFile":"env.iso"},"Kernel":"sub/deep/er","Templates":[{"Name":"ks","Path":"{{.Machine.Path}}/ks","Contents":"{{.Env.InstallUrl}} {{.Param \"who\"}}"},{"Name":"ln","Path":"{{.Machine.Path}}/vmlinuz","Link":"{{.Env.PathFor \"tftp\" .Env.Kernel}}"}]}`},
+		{"/bootenvs", `{"Name":"env-install","OS":{"Name":"env-os","IsoFile":"env.iso"},"Kernel":"sub/deep/er","Templates":[{"Name":"ipxe","Path":"{{.Machine.Path}}/boot.ipxe","Contents":"#!ipxe"},{"Name":"ks","Path":"{{.Machine.Path}}/ks","Contents":"{{.Env.InstallUrl}} {{.Param \"who\"}}"},{"Name":"ln","Path":"{{.Machine.Path}}/vmlinuz","Link":"{{.Env.PathFor \"tftp\" .Env.Kernel}}"}]}`},
 		{"/bootenvs", `{"Name":"unknown","OnlyUnknown":true,"OS":{"Name":"unknown"},"Templates":[{"Name":"i","Path":"default.ipxe","Contents":"{{.Env.Name}}"}]}`},
 		{"/stages", `{"Name":"install","BootEnv":"env-install","Templates":[{"Name":"s","Path":"{{.Machine.Path}}/stage","Contents":"{{.Stage.Name}}"}]}`},
 		{"/prefs", `{"unknownBootEnv":"unknown"}`},
