@@ -37,7 +37,7 @@ var single = map[string]need{
 	"GET /static/cert":  {"system", "cert", ""},
 	"POST /static/cert": {"system", "cert", ""},
 
-	"GET /system/actions":                {"system", "actions", ""},
+	"GET /system/actions":                 {"system", "actions", ""},
 	"GET /system/actions/:action":         {"system", "actions", ""},
 	"POST /system/actions/:action":        {"system", "action:reboot", ""},
 	"POST /system/upgrade":                {"system", "upgrade", ""},
