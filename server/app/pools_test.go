@@ -356,3 +356,35 @@ func TestPoolsAreForThoseWhoMayMoveTheirMachines(t *testing.T) {
 		t.Errorf("active without the claim: %v", active)
 	}
 }
+
+// TestWhatAPoolCannotGiveHoldsTheMachine: a value that its param does not take is refused when it
+// would be given at once; later, when nobody is there to be told, the machine says it.
+func TestWhatAPoolCannotGiveHoldsTheMachine(t *testing.T) {
+	_, admin, _ := start(t, config(t))
+	poolWorld(t, admin)
+	admin.must("POST", "/params", `{"Name":"my/number","Schema":{"type":"integer"}}`, nil)
+	admin.must("POST", "/pools", `{"Id":"picky","EnterActions":{"AddParameters":{"my/number":"x"}}}`, nil)
+	id := fleet(t, admin, 1, "")[0]
+	if _, problem := admin.move("/pools/picky/addMachines", `{}`); !strings.HasPrefix(problem, "422 ") || !strings.Contains(problem, "my/number") {
+		t.Errorf("at once: %s", problem)
+	}
+	if got, want := pooled(t, admin, id), "default Free false  [] {}"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	admin.must("PATCH", "/machines/"+id, `[{"op":"replace","path":"/Pool","value":"work"}]`, nil)
+	if _, problem := admin.move("/pools/picky/addMachines?source-pool=work", `{}`); problem != "" {
+		t.Fatal(problem)
+	}
+	step(t, admin, id, "t-exit", "finished")
+	var m models.Machine
+	admin.must("GET", "/machines/"+id, nil, &m)
+	if m.Pool != "picky" || m.PoolStatus != "HoldJoin" || !strings.Contains(m.Meta["pool-problem"], "my/number") || m.Params["my/number"] != nil {
+		t.Errorf("later: %s %s %v %v", m.Pool, m.PoolStatus, m.Meta, m.Params)
+	}
+	if _, problem := admin.move("/pools/picky/removeMachines?force=true", `{}`); problem != "" {
+		t.Errorf("out again: %s", problem)
+	}
+	if got := pooled(t, admin, id); !strings.HasPrefix(got, "default Free false") {
+		t.Errorf("out again: %s", got)
+	}
+}
