@@ -60,10 +60,14 @@ func Main(ctx context.Context, args []string, s IO, d Deps) int {
 		return jq(name, args[1:], s)
 	}
 	root := New(name, s, d)
-	root.SetArgs(args[1:])
+	custom, called := ofPlugins(root, args[1:])
+	root.SetArgs(called)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
+	}
+	if custom != "" {
+		err = noSuchKind(name, custom, err)
 	}
 	usage := (*usageError)(nil)
 	wrongUse := errors.As(err, &usage)
@@ -129,7 +133,7 @@ func New(name string, s IO, d Deps) *cobra.Command {
 		root.AddCommand(k.command())
 	}
 	root.AddCommand(a.contents(), a.blobs("files"), a.blobs("isos"), a.prefs(), a.events(), a.logs(), a.history(), a.undo())
-	root.AddCommand(a.info(), a.objects(), a.system(), a.debug())
+	root.AddCommand(a.info(), a.objects(), a.extended(), a.system(), a.debug())
 	root.AddCommand(a.explain(), a.edit(), a.diff(), a.apply(), a.servers(), a.completion(), a.autocomplete())
 	root.AddCommand(a.agent(), a.fingerprint(), a.gohai(), a.version())
 	root.CompletionOptions.DisableDefaultCmd = true

@@ -156,3 +156,16 @@ func TestCallersNameIsShown(t *testing.T) {
 		}
 	}
 }
+
+// TestKindsOfPluginsAreCommands: a first word that is no command is taken for a kind, when a verb of
+// kinds follows.
+func TestKindsOfPluginsAreCommands(t *testing.T) {
+	for call, want := range map[string]string{
+		"cows list": "extended --ldata cows list", "typed-cows show bessie -F yaml": "extended --ldata typed-cows show bessie -F yaml",
+		"machines list": "machines list", "cows fly": "cows fly", "cows": "cows", "-T x cows list": "-T x cows list",
+	} {
+		if _, got := ofPlugins(tree("drp"), strings.Fields(call)); strings.Join(got, " ") != want {
+			t.Errorf("%s: got %s, want %s", call, strings.Join(got, " "), want)
+		}
+	}
+}

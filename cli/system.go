@@ -41,9 +41,11 @@ func (a *app) system() *cobra.Command {
 			},
 		})
 	}
-	return a.group("system", "Access CLI commands relating to system", "Commands about the server as a whole.", "drp system ha id",
+	c := a.group("system", "Access CLI commands relating to system", "Commands about the server as a whole.", "drp system ha id",
 		upgrade, post("active", "Switch the server to HA active state", "Make the server the one that works. One that stands alone is."),
 		post("passive", "Switch the server to HA passive state", "Let another server work instead of this one."), a.availability(), a.certs("system", "the API"))
+	c.AddCommand(a.systemActions()...)
+	return c
 }
 
 // availability is what the server tells about those that stand together with it.

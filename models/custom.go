@@ -102,6 +102,9 @@ func (c *Custom) UnmarshalJSON(raw []byte) error {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
+	if kind != "" && c.Type != "" && c.Type != kind {
+		return fmt.Errorf("the Type is %s, and should be %s", c.Type, kind)
+	}
 	if kind != "" {
 		c.Type = kind
 	}

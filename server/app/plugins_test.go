@@ -126,6 +126,7 @@ func TestAProvidersKindsAreLikeTheServersOwn(t *testing.T) {
 	expect("POST", "/typed-cows", `{"Id":"fred1","Spotted":"true"}`, 422, `"Error in value: Spotted: Invalid type. Expected: boolean, given: string"`)
 	expect("POST", "/typed-cows", `{"Id":"fred1","Spotted":true}`, 201, `"Spotted":true`)
 	expect("POST", "/cows", `{"Id":"fred1","Tree":{"b":1.0,"a":null}}`, 201, `"Tree":{"b":1.0,"a":null},"Type":"cows"`)
+	expect("POST", "/cows", `{"Id":"fred2","Type":"freds"}`, 400, "the Type is freds, and should be cows")
 	expect("POST", "/cows", `{"Id":"fred1"}`, 409, "already exists")
 	expect("POST", "/cows", `{"Id":""}`, 409, "Empty key not allowed")
 	expect("PATCH", "/cows/fred1", `[{"op":"test","path":"/Tree/b","value":1},{"op":"add","path":"/Size","value":3}]`, 200, `"Size":3`)
