@@ -14,7 +14,7 @@ BUILD     = CGO_ENABLED=0 $(GO) build
 .PHONY: help build clients demo run test race lint fuzz bench soak clean
 
 help:
-	@echo "make build   bin/drp (also as bin/drpcli and bin/drpjq) and bin/drp-server"
+	@echo "make build   bin/drp (also as bin/drpcli and bin/drpjq), bin/drp-server and bin/callback"
 	@echo "make clients bin/drpcli.ARCH.OS for the machines that drp-server serves"
 	@echo "make demo    five machines elect one leader and finish a workflow; KEEP=1 leaves it running;"
 	@echo "             DEMO='--chaos-server 10 --chaos-runner 10' kills them on the way"
@@ -31,6 +31,7 @@ help:
 build:
 	$(BUILD) -o bin/drp ./cli/drp
 	$(BUILD) -o bin/drp-server ./server/drp-server
+	$(BUILD) -o bin/callback ./server/plugins/callback
 	@ln -sf drp bin/drpcli && ln -sf drp bin/drpjq
 
 clients:

@@ -66,6 +66,10 @@ func Main(ctx context.Context, args []string, s IO, d Deps) int {
 	if err == nil {
 		return 0
 	}
+	say := explain
+	if cmd.HasParent() && cmd.Parent().Name() == "extended" {
+		say = error.Error // that there is no such kind is for the server to say
+	}
 	if custom != "" {
 		err = noSuchKind(name, custom, err)
 	}
@@ -74,7 +78,7 @@ func Main(ctx context.Context, args []string, s IO, d Deps) int {
 	if wrongUse && name == "drp" && !isTerminal(s.Err) {
 		err = &usageError{underOldName(usage.message)}
 	}
-	fmt.Fprintf(s.Err, "Error: %s\n", explain(err))
+	fmt.Fprintf(s.Err, "Error: %s\n", say(err))
 	if wrongUse {
 		fmt.Fprintln(s.Err, cmd.UsageString())
 	}

@@ -47,6 +47,7 @@ var allowed = []room{
 	{"server/render", []string{"models", "models/functions", "server/objects", "server/params"}, nil},
 	{"server/workflow", []string{"models", "server/objects", "server/params", "server/prefs"}, nil},
 	{"server/content", []string{"models", "content", "server/objects"}, nil},
+	{"server/plugins/callback", nil, []string{}}, // an example for others: the standard library only
 	{"server/plugins", []string{"models", "models/schema", "server/objects", "server/params"}, nil},
 	{"server/api", []string{"models", "models/docs", "models/patch", "server/objects", "server/auth", "server/events", "server/joblog", "server/logs", "server/throttle",
 		"server/prefs", "server/params", "server/render", "server/workflow", "server/content", "server/files", "server/plugins"}, nil},
