@@ -109,7 +109,7 @@ func New(s *objects.Service, cfg Config) (*Service, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("plugin providers: %w", err)
 	}
-	for _, left := range []string{filepath.Join(cfg.Dir, ".upload-*"), filepath.Join(cfg.Dir, ".before-*"), filepath.Join(cfg.Assets, ".unpack-*")} {
+	for _, left := range []string{filepath.Join(cfg.Dir, ".upload-*"), filepath.Join(cfg.Dir, ".before-*"), filepath.Join(cfg.Dir, ".run-*"), filepath.Join(cfg.Assets, ".unpack-*")} {
 		names, err := filepath.Glob(left) // of uploads that were cut short
 		for _, name := range names {
 			err = errors.Join(err, os.RemoveAll(name))

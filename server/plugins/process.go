@@ -49,6 +49,16 @@ func plainEnv() []string {
 	return env
 }
 
+// sockets makes a folder that only we may enter. It lies beside the programs, where the next server
+// clears up after one that was killed, unless that path is too long for a socket.
+func (s *Service) sockets() (string, error) {
+	const most = 70 // of the 104 bytes that the path of a socket may have on some systems
+	if len(s.cfg.Dir) > most {
+		return os.MkdirTemp("", "drp-plugin-") // 0700
+	}
+	return os.MkdirTemp(s.cfg.Dir, ".run-")
+}
+
 // start starts the program of a plugin. Who has the process kills it in the end, and waits until
 // ended is closed.
 func (s *Service) start(plugin, program string) (*process, error) {
@@ -56,8 +66,7 @@ func (s *Service) start(plugin, program string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The path of a socket must be short, so it does not lie below the base root.
-	dir, err := os.MkdirTemp("", "drp-plugin-") // 0700
+	dir, err := s.sockets()
 	if err != nil {
 		return nil, err
 	}
