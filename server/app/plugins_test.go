@@ -121,7 +121,7 @@ func TestAProvidersKindsAreLikeTheServersOwn(t *testing.T) {
 	expect("GET", "/typed-cows?Weight=Gt(512)", "", 200, `"bessie"`)
 	expect("GET", "/typed-cows?Weight=Gt(513)", "", 200, `[]`)
 	expect("GET", "/typed-cows?Weight=x", "", 406, `Weight must be a number`)
-	expect("DELETE", "/typed-cows/bessie", "", 403, "read-only")
+	expect("DELETE", "/typed-cows/bessie", "", 403, "readonly: bessie")
 	expect("POST", "/typed-cows", `{"Id":"fred1"}`, 422, `"Error in value: Spotted: Spotted is required"`)
 	expect("POST", "/typed-cows", `{"Id":"fred1","Spotted":"true"}`, 422, `"Error in value: Spotted: Invalid type. Expected: boolean, given: string"`)
 	expect("POST", "/typed-cows", `{"Id":"fred1","Spotted":true}`, 201, `"Spotted":true`)

@@ -489,7 +489,9 @@ func keepServerFields(o, old models.Object) {
 	}
 }
 
+// readOnlyError ends in the words of Digital Rebar, which names no object in the other members
+// (api.md 9.3).
 func readOnlyError(o models.Object) error {
-	return models.Problem(models.Forbidden, o.Kind(), o.Key(),
-		"is read-only: it belongs to the content pack "+o.Base().Bundle)
+	return models.Problem(models.Forbidden, "", "",
+		o.Kind()+"/"+o.Key()+" comes from the content pack "+o.Base().Bundle+": readonly: "+o.Key())
 }

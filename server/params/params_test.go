@@ -237,7 +237,7 @@ func TestPatchSeesDefaults(t *testing.T) {
 		{"test alone is not stored", `{}`, `[{"op":"test","path":"/my~1leader","value":"none"}]`, `{}`, ``},
 		{"test for another", `{"aa":1}`, `[{"op":"add","path":"/bb","value":1},{"op":"test","path":"/my~1leader","value":"u2"}]`, ``, `Patch failed to apply at line 1|expected "u2" at /my~1leader, found "none": Test op failed.`},
 		{"stored value hides the default", `{"my/leader":"u9"}`, `[{"op":"test","path":"/my~1leader","value":"none"}]`, ``, `Patch failed to apply at line 0|expected "none" at /my~1leader, found "u9": Test op failed.`},
-		{"no default", `{}`, `[{"op":"test","path":"/bare","value":null}]`, ``, `Patch failed to apply at line 0|expected null at /bare, found nothing: Selector bare not a member of map[string]interface {}{}`},
+		{"no default", `{}`, `[{"op":"test","path":"/bare","value":null}]`, ``, `Patch failed to apply at line 0|Selector bare not a member of map[string]interface {}{}: expected null at /bare, found nothing`},
 		{"no Param", `{}`, `[{"op":"replace","path":"/free","value":1}]`, ``, `Patch failed to apply at line 0`},
 		{"remove sees what is stored", `{}`, `[{"op":"test","path":"/my~1leader","value":"none"},{"op":"remove","path":"/my~1leader"}]`, ``, `Patch failed to apply at line 1`},
 		{"whole document sees what is stored", `{}`, `[{"op":"test","path":"","value":{}},{"op":"test","path":"/my~1leader","value":"none"},{"op":"test","path":"","value":{}}]`, `{}`, ``},

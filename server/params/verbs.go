@@ -207,7 +207,11 @@ func PatchError(o models.Object, err error) error {
 		return models.Problem(models.BadRequest, o.Kind(), o.Key(), err.Error())
 	}
 	reason := f.Reason
-	if f.Op.Op == "test" { // else the reason names the path
+	switch { // the reason is whole: programs look for it
+	case f.Op.Op != "test": // it names the path
+	case f.Have == nil:
+		reason += ": " + f.Detail()
+	default:
 		reason = f.Detail() + ": " + reason
 	}
 	return models.Problem(models.Conflict, o.Kind(), o.Key(), fmt.Sprintf("Patch failed to apply at line %d", f.Index), reason)
