@@ -219,7 +219,11 @@ func (s *Service) invalid(v *objects.View, name string, value json.RawMessage) s
 	if err != nil {
 		return fmt.Sprintf("the schema of the param is unusable: %v", err)
 	}
-	return is.Problems(value)
+	bad := is.Problems(value)
+	if bad != "" && p.Secure {
+		return "(root): the value is not valid" // and what it is stays a secret
+	}
+	return bad
 }
 
 // RunTask carries out the action of an entry in a machine's task list, [PLUGIN:]ACTION.
