@@ -22,7 +22,8 @@ func (r *request) ttl() (time.Duration, error) {
 }
 
 func (a *API) userToken(r *request) (int, any, error) {
-	if err := a.mayAsUser(r, "token"); err != nil {
+	user, err := a.mayAsUser(r, "token")
+	if err != nil {
 		return 0, nil, err
 	}
 	ttl, err := r.ttl()
@@ -33,22 +34,22 @@ func (a *API) userToken(r *request) (int, any, error) {
 	if roles := r.query.Get("roles"); roles != "" {
 		ask.Roles = strings.Split(roles, ",")
 	}
-	token, err := a.Auth.UserToken(r.who, r.id(), ask)
+	token, err := a.Auth.UserToken(r.who, user, ask)
 	if _, _, password := r.Request.BasicAuth(); password && err == nil {
 		host, _, _ := net.SplitHostPort(r.Request.RemoteAddr)
-		a.Log.Log(r.ctx, logs.Audit, "Authenticated user "+r.id()+" from "+host, logs.ServiceKey, "frontend", logs.PrincipalKey, r.actor.Name)
+		a.Log.Log(r.ctx, logs.Audit, "Authenticated user "+user+" from "+host, logs.ServiceKey, "frontend", logs.PrincipalKey, r.actor.Name)
 	}
 	return a.tokenAnswer(r, token, err)
 }
 
-// mayAsUser checks that the caller may do something with the user that a route is about. One that
-// it neither may do that with nor see is not there.
-func (a *API) mayAsUser(r *request, action string) error {
-	e, ok := a.Objects.View().Get("users", r.id())
-	if !ok || !r.actor.Exists(e.Object) || !r.actor.May("users", action, r.id()) && !r.actor.Visible(e.Object) {
-		return models.MissingError("users", r.id())
+// mayAsUser names the user that a route is about, when the caller may do something with it. One
+// that it neither may do that with nor see is not there.
+func (a *API) mayAsUser(r *request, action string) (name string, err error) {
+	e, ok := a.Objects.View().Find("users", r.id())
+	if !ok || !r.actor.Exists(e.Object) || !r.actor.May("users", action, e.Object.Key()) && !r.actor.Visible(e.Object) {
+		return "", models.MissingError("users", r.id())
 	}
-	return r.actor.Require("users", action, r.id())
+	return e.Object.Key(), r.actor.Require("users", action, e.Object.Key())
 }
 
 // named says which object an error from below is about.
@@ -99,7 +100,8 @@ func (a *API) setPassword(r *request) (int, any, error) {
 	if ask.Password == "" {
 		return 0, nil, models.Problem(models.Invalid, "users", r.id(), "the password is empty").Typed("ValidationError")
 	}
-	if err := a.mayAsUser(r, "password"); err != nil {
+	user, err := a.mayAsUser(r, "password")
+	if err != nil {
 		return 0, nil, err
 	}
 	hash, err := a.Auth.Hash(r.ctx, ask.Password)
@@ -109,7 +111,7 @@ func (a *API) setPassword(r *request) (int, any, error) {
 	secret := models.NewSecret(16)
 	var after *objects.Entry
 	_, err = a.Objects.Do(r.ctx, false, func(tx *objects.Tx) error {
-		e, ok := tx.Get("users", r.id())
+		e, ok := tx.Get("users", user)
 		if !ok {
 			return models.MissingError("users", r.id())
 		}
@@ -118,7 +120,7 @@ func (a *API) setPassword(r *request) (int, any, error) {
 		if err := tx.Update(u); err != nil {
 			return err
 		}
-		after, _ = tx.Get("users", r.id())
+		after, _ = tx.Get("users", user)
 		return nil
 	})
 	return http.StatusOK, after, err
