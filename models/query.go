@@ -67,7 +67,7 @@ func ParseQuery(k *KindInfo, values url.Values) (Query, error) {
 	}
 	q.Reverse = values.Get("reverse") == "true"
 	if q.Sort = values.Get("sort"); q.Sort != "" {
-		if _, ok := k.indexes[q.Sort]; !ok {
+		if _, err := k.About(q.Sort); err != nil {
 			return bad("No such index to sort by: " + q.Sort)
 		}
 	}
@@ -91,7 +91,9 @@ func ParseQuery(k *KindInfo, values url.Values) (Query, error) {
 // operators and the number of their arguments; -1: any number.
 var operators = map[string]int{"Eq": 1, "Ne": 1, "Lt": 1, "Lte": 1, "Gt": 1, "Gte": 1, "Between": 2, "Except": 2, "In": -1, "Nin": -1, "Re": 1}
 
-func (k *KindInfo) filter(name, text string) (Filter, error) {
+// About is a filter on an index, a member of Meta or a param that has no condition yet. Its Values
+// are what lists are sorted by.
+func (k *KindInfo) About(name string) (Filter, error) {
 	f := Filter{Name: name, op: "Eq"}
 	var isIndex bool
 	f.index, isIndex = k.indexes[name]
@@ -100,6 +102,14 @@ func (k *KindInfo) filter(name, text string) (Filter, error) {
 			return f, fmt.Errorf("No such index: %s", name) //nolint:staticcheck // shown as it is
 		}
 		f.Param = true
+	}
+	return f, nil
+}
+
+func (k *KindInfo) filter(name, text string) (Filter, error) {
+	f, err := k.About(name)
+	if err != nil {
+		return f, err
 	}
 	raw := []string{text}
 	if op, rest, ok := strings.Cut(text, "("); ok && strings.HasSuffix(rest, ")") {
@@ -118,7 +128,6 @@ func (k *KindInfo) filter(name, text string) (Filter, error) {
 		if len(raw[0]) > maxExpression {
 			return f, fmt.Errorf("%s: the expression is longer than %d bytes", name, maxExpression)
 		}
-		var err error
 		if f.re, err = regexp.Compile(raw[0]); err != nil {
 			return f, fmt.Errorf("%s: %w", name, err)
 		}
@@ -159,18 +168,23 @@ func scalar(s string) any {
 
 // Match tells whether the object passes. Param yields the effective value of a param.
 func (f *Filter) Match(o Object, param func(name string) (json.RawMessage, bool)) bool {
+	return f.any(f.Values(o, param))
+}
+
+// Values are what the object has of that which the filter is about: one, none, or the elements of
+// a list.
+func (f *Filter) Values(o Object, param func(name string) (json.RawMessage, bool)) []any {
 	switch {
 	case f.Param:
-		raw, ok := param(f.Name)
-		return f.any(paramValues(raw, ok))
+		return paramValues(param(f.Name))
 	case f.index.Type == "":
 		v, ok := o.Base().Meta[strings.TrimPrefix(f.Name, "Meta.")]
 		if !ok {
-			return f.any(nil)
+			return nil
 		}
-		return f.any([]any{scalar(v)})
+		return []any{scalar(v)}
 	}
-	return f.any(f.index.values(o))
+	return f.index.values(o)
 }
 
 func paramValues(raw json.RawMessage, ok bool) []any {
@@ -287,15 +301,33 @@ func boolRank(b bool) int {
 	return 0
 }
 
-// Less orders two objects by an index of their kind.
-func (ix Index) Less(a, b Object) bool {
-	va, vb := ix.values(a), ix.values(b)
-	for i := range min(len(va), len(vb)) {
-		if c, _ := compareValues(va[i], vb[i]); c != 0 {
-			return c < 0
+// CompareValues orders two objects by their Values: what has none comes first, and params of
+// several types come type by type.
+func CompareValues(a, b []any) int {
+	for i := range min(len(a), len(b)) {
+		c, same := compareValues(a[i], b[i])
+		if ra, rb := typeRank(a[i]), typeRank(b[i]); !same || ra != rb {
+			c = cmp.Compare(ra, rb)
+		}
+		if c != 0 {
+			return c
 		}
 	}
-	return len(va) < len(vb)
+	return cmp.Compare(len(a), len(b))
+}
+
+func typeRank(v any) int {
+	switch v.(type) {
+	case nil:
+		return 0
+	case bool:
+		return 1
+	case int64, float64:
+		return 2
+	case string:
+		return 3
+	}
+	return 4
 }
 
 // Has tells whether the object has the value, given as text, under the index.

@@ -475,11 +475,14 @@ func TestListsFilterSortAndPage(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", query, got, want)
 		}
 	}
-	for _, query := range []string{"limit=-1", "offset=-1", "limit=x", "Runnable=fred", "Uuid=false", "Address=fred", "sort=Nope", "CurrentTask=x", "Name=Re(()", "CurrentTask=Between(1)"} {
+	for _, query := range []string{"limit=-1", "offset=-1", "limit=x", "Runnable=fred", "Uuid=false", "Address=fred", "CurrentTask=x", "Name=Re(()", "CurrentTask=Between(1)"} {
 		v, _ := url.ParseQuery(query)
 		_, err := models.ParseQuery(k, v)
 		class(t, err, models.NotAcceptable)
 	}
+	k, _ = models.KindOf("tasks") // which have no params to sort by
+	_, err := models.ParseQuery(k, url.Values{"sort": {"Nope"}})
+	class(t, err, models.NotAcceptable)
 }
 
 func TestAwaitEndsWithTheChangeAndNotBefore(t *testing.T) {

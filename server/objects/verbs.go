@@ -44,7 +44,7 @@ func (s *Service) ListIn(ctx context.Context, v *View, kind string, q models.Que
 			found = append(found, e)
 		}
 	}
-	found, n := arrange(k, found, q)
+	found, n := s.arrange(v, k, found, q)
 	return found, n, nil
 }
 
@@ -63,7 +63,7 @@ func (s *Service) ListOf(ctx context.Context, k *models.KindInfo, list []models.
 		}
 		found = append(found, e)
 	}
-	found, n := arrange(k, found, q)
+	found, n := s.arrange(s.View(), k, found, q)
 	return found, n, nil
 }
 
@@ -74,18 +74,13 @@ func transient(o models.Object) (*Entry, error) {
 }
 
 // arrange orders what was found and cuts it to the page that is asked for; n counts all of it.
-func arrange(k *models.KindInfo, found []*Entry, q models.Query) (page []*Entry, n int) {
-	if q.Sort != "" {
-		ix := k.Indexes()[q.Sort]
-		slices.SortStableFunc(found, func(a, b *Entry) int {
-			switch {
-			case ix.Less(a.Object, b.Object):
-				return -1
-			case ix.Less(b.Object, a.Object):
-				return 1
-			}
-			return 0
-		})
+func (s *Service) arrange(r Reader, k *models.KindInfo, found []*Entry, q models.Query) (page []*Entry, n int) {
+	if by, err := k.About(q.Sort); q.Sort != "" && err == nil {
+		values := make(map[*Entry][]any, len(found))
+		for _, e := range found {
+			values[e] = by.Values(e.Object, s.effective(r, e.Object))
+		}
+		slices.SortStableFunc(found, func(a, b *Entry) int { return models.CompareValues(values[a], values[b]) })
 	}
 	if q.Reverse {
 		slices.Reverse(found)
@@ -100,11 +95,16 @@ func arrange(k *models.KindInfo, found []*Entry, q models.Query) (page []*Entry,
 
 func (s *Service) matches(r Reader, o models.Object, filters []models.Filter) bool {
 	for i := range filters {
-		if !filters[i].Match(o, func(name string) (json.RawMessage, bool) { return s.EffectiveParam(r, o, name) }) {
+		if !filters[i].Match(o, s.effective(r, o)) {
 			return false
 		}
 	}
 	return true
+}
+
+// effective looks up the params of an object that filters and orders are about.
+func (s *Service) effective(r Reader, o models.Object) func(name string) (json.RawMessage, bool) {
+	return func(name string) (json.RawMessage, bool) { return s.EffectiveParam(r, o, name) }
 }
 
 // Create stores a new object. An invisible one of the same key is a Conflict all the same.
