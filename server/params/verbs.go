@@ -154,7 +154,7 @@ func change(ctx context.Context, s *objects.Service, kind, id string, edit func(
 		o := models.CopyButParams(e.Object).(models.ParamHolder)
 		*o.ParamMap() = is
 		if err := tx.Save(o); err != nil {
-			return err
+			return asked(err, h, id)
 		}
 		is = *o.ParamMap()
 		return nil
@@ -166,6 +166,18 @@ func change(ctx context.Context, s *objects.Service, kind, id string, edit func(
 		return nil, err
 	}
 	return is, nil
+}
+
+// asked is a refusal of an object's new params in the words of the contract: of the request, for the
+// object by the name that the caller has for it.
+func asked(err error, h models.ParamHolder, id string) error {
+	var e *models.Error
+	if !errors.As(err, &e) || e.Class != models.Invalid || e.Model != h.Kind() || e.Key != h.Key() {
+		return err
+	}
+	out := *e
+	out.Type, out.Key = "", id
+	return &out
 }
 
 // repeated finds the object of a request that has been carried out before: who asks again because

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"errors"
 	"maps"
 	"reflect"
 	"slices"
@@ -160,6 +161,15 @@ func (e *edit) apply() error {
 	return nil
 }
 
+// both is what is wrong with a stage and, if anything, with the boot environment.
+func (e *edit) both(stage, bootEnv error) error {
+	var one, other *models.Error
+	if errors.As(stage, &one) && errors.As(bootEnv, &other) {
+		return models.Invalidf(e.m, append(one.Messages, other.Messages...)...)
+	}
+	return stage
+}
+
 func (e *edit) refuse(format string, args ...any) error {
 	err := models.Errorf(models.Invalid, e.m, format, args...)
 	return err.Typed("ValidationError")
@@ -244,7 +254,7 @@ func (e *edit) enterStage() error {
 	m := e.m
 	s, ok := objects.Get[*models.Stage](e.tx, m.Stage)
 	if !ok {
-		return e.refuse("Stage %s does not exist", m.Stage)
+		return e.both(e.refuse("Stage %s does not exist", m.Stage), e.bootEnv())
 	}
 	list, err := Place(e.tx, s.Tasks)
 	if err != nil {
