@@ -28,7 +28,7 @@ func (a *API) infoFor(r *request) models.Info {
 func (a *API) objectTypes(r *request) (int, any, error) {
 	names := []string{}
 	for _, k := range a.Objects.View().Kinds() {
-		if !k.Internal {
+		if !k.Internal && !k.Given {
 			names = append(names, k.Name)
 		}
 	}

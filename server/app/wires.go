@@ -235,7 +235,7 @@ var Features = []string{
 	"sprig", "multiarch", "actions-in-task-list", "fsm-runner", "plugin-v2", "plugin-v2-safe-config", "bundle-objects", "task-prerequisites",
 	"content-prerequisite-version-checking", "stage-paramer", "threaded-log-levels", "elevated-tasks", "auto-boot-target", "selective-job-purge",
 	"drp-event-resume", "drp-wait", "drp-history",
-	"secure-params", "secure-param-upgrade", "secure-params-in-content-packs",
+	"secure-params", "secure-param-upgrade", "secure-params-in-content-packs", "tenants", "http-range-header",
 }
 
 // info is what the server says of itself to a client that has reached it at the address.
