@@ -2,6 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,7 +80,7 @@ func TestEveryCommandIsExplained(t *testing.T) {
 	})
 }
 
-// shellWords splits an example the way a shell would, up to a pipe, redirection or &&.
+// shellWords splits an example the way a shell would, up to a comment or to what joins commands.
 func shellWords(line string) []string {
 	var words []string
 	var word strings.Builder
@@ -104,15 +107,15 @@ func shellWords(line string) []string {
 		}
 	}
 	flush()
-	for i, w := range words {
-		if w == "|" || w == "<" || w == ">" || w == "&&" {
-			return words[:i]
-		}
+	end := slices.IndexFunc(words, func(w string) bool { return slices.Contains([]string{"#", "|", "<", ">", "&", "&&", "||"}, w) })
+	if end < 0 {
+		return words
 	}
-	return words
+	return words[:end]
 }
 
 func TestEveryExampleIsAPossibleCall(t *testing.T) {
+	var p parser
 	walk(tree("drp"), func(c *cobra.Command) {
 		for _, line := range strings.Split(c.Example, "\n") {
 			_, rest, found := strings.Cut(" "+strings.TrimSpace(line), " drp ")
@@ -120,22 +123,89 @@ func TestEveryExampleIsAPossibleCall(t *testing.T) {
 				t.Errorf("%s: no call in %q", c.CommandPath(), line)
 				continue
 			}
-			root := tree("drp")
-			called, args, err := root.Find(shellWords(rest))
-			if err == nil {
-				err = called.ParseFlags(args)
-			}
-			if err == nil {
-				err = called.ValidateArgs(called.Flags().Args())
-			}
-			if err != nil {
+			if err := p.possible(rest); err != nil {
 				t.Errorf("%s: %q: %v", c.CommandPath(), line, err)
-			}
-			if !called.Runnable() || !strings.HasPrefix(called.CommandPath(), "drp ") {
-				t.Errorf("%s: %q calls %s", c.CommandPath(), line, called.CommandPath())
 			}
 		}
 	})
+}
+
+// TestEveryCallInTheREADMEIsPossible: what the README shows is there under that name, with those flags.
+func TestEveryCallInTheREADMEIsPossible(t *testing.T) {
+	raw, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p parser
+	calls := 0
+	for i, block := range strings.Split(string(raw), "\n```") {
+		if i%2 == 0 {
+			continue // between two blocks
+		}
+		for _, line := range strings.Split(strings.ReplaceAll(block, "\\\n", " "), "\n") {
+			rest, found := strings.CutPrefix(strings.TrimPrefix(strings.TrimSpace(line), "$ "), "drp ")
+			if !found {
+				continue
+			}
+			calls++
+			if err := p.possible(rest); err != nil {
+				t.Errorf("%q: %v", line, err)
+			}
+		}
+	}
+	if calls < 40 {
+		t.Errorf("found %d calls; want all of the README", calls)
+	}
+}
+
+// parser tells which calls are possible. Making all commands is slow, so a tree serves until flags
+// are asked for that a call has set already.
+type parser struct {
+	root *cobra.Command
+	used map[*cobra.Command]bool // those that have such flags, for themselves or for what is below them
+}
+
+func (p *parser) possible(line string) error {
+	words := shellWords(line)
+	c, args, err := p.find(words)
+	if err == nil && slices.ContainsFunc(owners(c), func(o *cobra.Command) bool { return p.used[o] }) {
+		p.root = nil
+		c, args, err = p.find(words)
+	}
+	if err != nil {
+		return err
+	}
+	for _, o := range owners(c) {
+		p.used[o] = true
+	}
+	if err := c.ParseFlags(args); err != nil {
+		return err
+	}
+	if err := c.ValidateArgs(c.Flags().Args()); err != nil {
+		return err
+	}
+	if !c.Runnable() || !c.HasParent() {
+		return fmt.Errorf("it calls %s", c.CommandPath())
+	}
+	return nil
+}
+
+// owners are the commands that own the flags of one, but for the common flags of all.
+func owners(c *cobra.Command) []*cobra.Command {
+	list := []*cobra.Command{c}
+	c.VisitParents(func(above *cobra.Command) {
+		if above.HasParent() && above.HasPersistentFlags() {
+			list = append(list, above)
+		}
+	})
+	return list
+}
+
+func (p *parser) find(words []string) (*cobra.Command, []string, error) {
+	if p.root == nil {
+		p.root, p.used = tree("drp"), map[*cobra.Command]bool{}
+	}
+	return p.root.Find(words)
 }
 
 func TestNoVerbTakesAShorthandOfTheCommonFlags(t *testing.T) {
