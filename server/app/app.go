@@ -189,6 +189,9 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 	return a, nil
 }
 
+// providersHave is how long a start waits for plugin providers.
+const providersHave = 5 * time.Second
+
 // Run serves until ctx ends. Then it says that it is not ready, serves on for the drain delay,
 // lets requests under way finish, and closes.
 func (a *App) Run(ctx context.Context) error {
@@ -200,6 +203,12 @@ func (a *App) Run(ctx context.Context) error {
 	a.working.Go(func() { a.objects.Retain(work, retainEvery, a.keep) })
 	a.working.Go(func() { a.jobs.RunPurge(work, retainEvery, a.purge) })
 	a.working.Go(func() { a.rewrap(work) })
+	select { // what providers bring is there from the first answer on, unless they take their time
+	case <-a.plugins.Scanned():
+	case <-time.After(providersHave):
+		a.log.Warn("plugin providers take long to say what they are; their objects come later")
+	case <-ctx.Done():
+	}
 	failed := make(chan error, len(a.servers))
 	a.servers[0].Handler = a.handler()
 	for i, s := range a.servers {

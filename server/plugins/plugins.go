@@ -90,6 +90,7 @@ type Service struct {
 	schemas *schema.Cache
 	spawn   *spawner
 	kick    chan struct{} // plugins or providers have changed
+	scanned chan struct{} // closed when the programs that lie in Dir are known
 	loading sync.Mutex    // held while a provider comes or goes
 
 	mu      sync.Mutex
@@ -119,7 +120,7 @@ func New(s *objects.Service, cfg Config) (*Service, error) {
 		}
 	}
 	p := &Service{
-		cfg: cfg, objects: s, schemas: schema.NewCache(), spawn: newSpawner(), kick: make(chan struct{}, 1), runners: map[string]*runner{}, leaving: map[string]*runner{},
+		cfg: cfg, objects: s, schemas: schema.NewCache(), spawn: newSpawner(), kick: make(chan struct{}, 1), scanned: make(chan struct{}), runners: map[string]*runner{}, leaving: map[string]*runner{},
 	}
 	p.rules()
 	s.Follow(p.watch)
@@ -150,6 +151,7 @@ func (s *Service) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	s.Scan(ctx)
+	close(s.scanned)
 	for {
 		s.reconcile(ctx, &running)
 		select {
@@ -159,6 +161,9 @@ func (s *Service) Run(ctx context.Context) {
 		}
 	}
 }
+
+// Scanned is closed when Run has asked the programs in the folder of providers what they are.
+func (s *Service) Scanned() <-chan struct{} { return s.scanned }
 
 // Close ends what New has begun; Run has ended by then.
 func (s *Service) Close() { s.spawn.close() }
