@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 
 	"drp/cli/client"
 	"drp/models"
@@ -21,10 +22,22 @@ func (a *app) extended() *cobra.Command {
 	c.Short = "Work with objects of kinds that plugins define"
 	c.Long = "List, show, change and watch objects of a kind that a plugin provider defines, which -l names. The name of\n" +
 		"the kind alone will do in its place: drp cows list is drp extended -l cows list."
+	for _, sub := range below(c) {
+		sub.Example = strings.ReplaceAll(sub.Example, " extended ", " extended -l cows ")
+	}
 	c.Example = a.examples("drp extended -l cows list\ndrp extended -l cows show bessie")
 	// The flag has the last word on the name, when all texts are written.
 	c.PersistentFlags().StringVarP(&k.name, "ldata", "l", "", "the kind of the objects")
 	return c
+}
+
+// below are the commands of a group, and of the groups in it.
+func below(c *cobra.Command) []*cobra.Command {
+	list := c.Commands()
+	for _, sub := range list {
+		list = append(list, below(sub)...)
+	}
+	return list
 }
 
 var customName = regexp.MustCompile(`^[a-z][a-z0-9_-]+$`)
