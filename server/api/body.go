@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"drp/models"
@@ -75,11 +77,25 @@ func size(n int64) string {
 
 // json reads the whole body, which must not be nested deeper than what can be patched later.
 func (r *request) json() ([]byte, error) {
+	if err := r.isJSON(); err != nil {
+		return nil, err
+	}
 	b, err := r.body()
 	if err == nil && tooDeep(b) {
 		err = models.Problem(models.BadRequest, "", "", deep)
 	}
 	return b, err
+}
+
+// isJSON refuses a body that is said to be something else. Who says nothing, or uses curl, which
+// says that everything is a form, is taken to send JSON.
+func (r *request) isJSON() error {
+	said := r.GetHeader("Content-Type")
+	kind, _, err := mime.ParseMediaType(said)
+	if said == "" || err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json") || kind == "application/x-www-form-urlencoded") {
+		return nil
+	}
+	return models.Problem(models.BadRequest, "", "", "Invalid content type: "+said)
 }
 
 var deep = fmt.Sprintf("more than %d objects and lists lie inside each other; flatten it, or keep it as text", patch.MaxDepth)

@@ -222,6 +222,9 @@ func (a *API) patch(k *models.KindInfo) handler {
 
 // patch reads an RFC 6902 patch.
 func (r *request) patch(kind string) (patch.Patch, error) {
+	if err := r.isJSON(); err != nil {
+		return nil, err
+	}
 	body, err := r.body()
 	if err != nil {
 		return nil, err

@@ -65,6 +65,9 @@ func (c client) do(method, path string, body any, header ...string) answer {
 	}
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
+		if header[i] == "Host" {
+			req.Host = header[i+1]
+		}
 	}
 	res, err := transport.RoundTrip(req)
 	if err != nil {
