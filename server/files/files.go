@@ -494,6 +494,9 @@ func (s *Store) mergeFits(area, name, stage string) error {
 			return problem(models.Conflict, area, name, "the archive holds a "+rel+" of its own; upload it by another name")
 		}
 		st, err := s.root.Lstat(at)
+		if errors.Is(err, fs.ErrNotExist) && e.IsDir() {
+			return fs.SkipDir // nothing is in the way of what it holds either
+		}
 		if errors.Is(err, fs.ErrNotExist) || err == nil && st.IsDir() == e.IsDir() && (e.IsDir() || st.Mode()&fs.ModeSymlink == 0) {
 			return nil
 		}
@@ -501,15 +504,28 @@ func (s *Store) mergeFits(area, name, stage string) error {
 	})
 }
 
-// merge moves all of a stage into a folder.
+// merge moves all of a stage into a folder: what is new there as a whole, since others wait.
 func (s *Store) merge(stage, into string) error {
-	return s.walk(stage, func(rel string, e fs.DirEntry) error {
+	err := s.walk(stage, func(rel string, e fs.DirEntry) error {
 		at := path.Join(into, rel)
 		if e.IsDir() {
-			return s.makeDirs(at)
+			if _, err := s.root.Lstat(at); !errors.Is(err, fs.ErrNotExist) {
+				return err // what it holds follows
+			}
 		}
-		return s.root.Rename(path.Join(stage, rel), at)
+		if err := s.root.Rename(path.Join(stage, rel), at); err != nil || !e.IsDir() {
+			return err
+		}
+		return fs.SkipDir
 	})
+	if err != nil {
+		return err
+	}
+	d, err := s.root.Open(into)
+	if err != nil {
+		return err
+	}
+	return errors.Join(syncAll(d), d.Close())
 }
 
 // walk calls fn for all in a folder, by its path from there.

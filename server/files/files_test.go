@@ -498,6 +498,7 @@ func TestHostileArchivesLeaveNothing(t *testing.T) {
 	for i := range many {
 		many[i] = member{name: fmt.Sprint("n", i)}
 	}
+	folders := []member{good, {name: strings.Repeat("a/", 30) + "f"}, {name: strings.Repeat("b/", 30) + "f"}}
 	whole := gzipOf(t, tarOf(t, good, member{name: "big", text: strings.Repeat("x", 4000)}))
 	for name, archive := range map[string][]byte{
 		"up":                 tarOf(t, good, member{name: "../../evil", text: "x"}),
@@ -518,6 +519,8 @@ func TestHostileArchivesLeaveNothing(t *testing.T) {
 		"a pipe":             tarOf(t, good, member{"pipe", "", tar.TypeFifo}),
 		"file below file":    tarOf(t, good, member{name: "good/evil", text: "x"}),
 		"too many":           tarOf(t, many...),
+		"too many folders":   tarOf(t, folders...),
+		"too deep":           tarOf(t, good, member{name: strings.Repeat("a/", 101) + "f"}),
 		"too large":          gzipOf(t, tarOf(t, member{name: "bomb", text: strings.Repeat("0", 2<<20)})),
 		"cut off":            whole[:len(whole)/2],
 		"text":               []byte("hello"),
@@ -547,5 +550,41 @@ func TestHostileArchivesLeaveNothing(t *testing.T) {
 		if entries, err := os.ReadDir(filepath.Join(s.dir, tmp)); err != nil || len(entries) > 0 {
 			t.Errorf("%s: left on the way: %v %v", name, entries, err)
 		}
+	}
+}
+
+// TestAnArchiveOfManyFoldersTakesItsPlaceAtOnce: while it does so nobody else can upload, so what is
+// new is moved as a whole, however much there is in it, and only what is there is gone through.
+func TestAnArchiveOfManyFoldersTakesItsPlaceAtOnce(t *testing.T) {
+	s := open(t)
+	put(t, s, Files, "in/old/x/a", "stays")
+	stage := tmp + "/stage"
+	for _, dir := range []string{"old/x/y", "new/x/y", "old/new"} {
+		if err := s.root.MkdirAll(stage+"/"+dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.root.WriteFile(stage+"/"+dir+"/f", []byte(dir), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	same := func(name string) fs.FileInfo {
+		t.Helper()
+		st, err := s.root.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st
+	}
+	before := []fs.FileInfo{same(stage + "/new"), same(stage + "/old/x/y"), same(stage + "/old/new")}
+	if err := s.merge(stage, Files+"/in"); err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"new", "old/x/y", "old/new"} {
+		if got := same(Files + "/in/" + name); !os.SameFile(got, before[i]) {
+			t.Errorf("%s was made anew", name)
+		}
+	}
+	if got := list(t, s, Files, "in", true); got != "new/x/y/f old/new/f old/x/a old/x/y/f" {
+		t.Errorf("got %q", got)
 	}
 }

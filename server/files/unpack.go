@@ -111,8 +111,9 @@ type unpacker struct {
 	store   *Store
 	ctx     context.Context
 	into    *os.Root
-	left    int64 // bytes it may have yet
-	entries int   // that it may have yet
+	left    int64  // bytes it may have yet
+	entries int    // that it may have yet, with the folders that only its names speak of
+	inside  string // the folder that was needed last
 	links   []link
 }
 
@@ -233,12 +234,15 @@ func (u *unpacker) iso(f *os.File, size int64) error {
 	}))
 }
 
-const maxLink = 4096
+const (
+	maxLink  = 4096
+	maxDepth = 100 // folders in each other
+)
 
 // name checks and counts a name of the archive; "." is the folder itself.
 func (u *unpacker) name(name string) (string, error) {
 	if u.entries--; u.entries < 0 {
-		return "", bad("it holds more than %d files", u.store.limits.Entries)
+		return "", u.tooMany()
 	}
 	if err := u.ctx.Err(); err != nil {
 		return "", err
@@ -252,6 +256,9 @@ func (u *unpacker) name(name string) (string, error) {
 			return "", bad("the name %q leads outside", name)
 		}
 	}
+	if strings.Count(inside, "/") > maxDepth {
+		return "", bad("a name leads through more than %d folders: %.100q", maxDepth, name)
+	}
 	return inside, nil
 }
 
@@ -263,7 +270,37 @@ func (u *unpacker) folder(name string) error {
 	if err != nil || name == "." {
 		return err
 	}
-	return u.conflict(name, u.into.MkdirAll(name, 0o755))
+	return u.conflict(name, u.dir(name))
+}
+
+// dir makes a folder and those above it, each of which counts: one short name could be thousands.
+func (u *unpacker) dir(name string) error {
+	if name == "." || name == u.inside {
+		return nil
+	}
+	err := u.into.Mkdir(name, 0o755)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := u.dir(path.Dir(name)); err != nil {
+			return err
+		}
+		err = u.into.Mkdir(name, 0o755)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		st, gone := u.into.Lstat(name)
+		if err = gone; err == nil && !st.IsDir() {
+			err = syscall.ENOTDIR
+		}
+	} else if u.entries--; err == nil && u.entries < 0 {
+		return u.tooMany()
+	}
+	if err == nil {
+		u.inside = name
+	}
+	return err
+}
+
+func (u *unpacker) tooMany() error {
+	return bad("it holds more than %d files and folders", u.store.limits.Entries)
 }
 
 // above makes the folders that a file lies in, and removes an earlier file of the same name.
@@ -271,16 +308,16 @@ func (u *unpacker) above(name string) error {
 	if name == "." {
 		return bad("a file without a name")
 	}
-	if dir := path.Dir(name); dir != "." {
-		if err := u.into.MkdirAll(dir, 0o755); err != nil {
-			return u.conflict(name, err)
-		}
+	if err := u.dir(path.Dir(name)); err != nil {
+		return u.conflict(name, err)
 	}
-	err := u.into.Remove(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
+	switch err := u.into.Remove(name); {
+	case err == nil:
+		u.inside = "" // it may have been a folder
+	case !errors.Is(err, fs.ErrNotExist):
+		return u.conflict(name, err)
 	}
-	return u.conflict(name, err)
+	return nil
 }
 
 // conflict blames the archive for names that contradict each other, or are longer than names can
