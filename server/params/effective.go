@@ -39,7 +39,7 @@ func Effective(r objects.Reader, o models.Object, key string) (json.RawMessage, 
 	}
 	for l := range levels(r, h) {
 		if v, ok := l.params[key]; ok {
-			return reveal(r, l.origin, v), l.origin, true
+			return reveal(r, l.origin, key, v), l.origin, true
 		}
 	}
 	if p, ok := objects.Get[*models.Param](r, key); ok {
@@ -66,7 +66,7 @@ func Aggregate(r objects.Reader, o models.Object) models.Params {
 	for l := range levels(r, h) {
 		for k, v := range l.params {
 			if _, ok := all[k]; !ok {
-				all[k] = reveal(r, l.origin, v)
+				all[k] = reveal(r, l.origin, k, v)
 			}
 		}
 	}
@@ -93,7 +93,7 @@ func Compose(r objects.Reader, o models.Object, key string) (json.RawMessage, er
 	var values []json.RawMessage
 	for l := range levels(r, h) {
 		if v, ok := l.params[key]; ok {
-			if v = reveal(r, l.origin, v); string(v) != "null" {
+			if v = reveal(r, l.origin, key, v); string(v) != "null" {
 				values = append(values, v)
 			}
 		}

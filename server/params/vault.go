@@ -53,11 +53,15 @@ type opened struct {
 	vault *Vault
 }
 
-// reveal is the value of an origin as a reader shows it. What cannot be opened is no secret of that
-// origin, and stays as it is.
-func reveal(r objects.Reader, from Origin, value json.RawMessage) json.RawMessage {
+// reveal is the value that an origin has of a param, as a reader shows it. What cannot be opened is
+// no secret of that origin, and stays as it is; so does what stands in a param that never was secure,
+// lest somebody who sees only what is sealed copies it to where a template shows it to everybody.
+func reveal(r objects.Reader, from Origin, param string, value json.RawMessage) json.RawMessage {
 	o, ok := r.(*opened)
 	if !ok {
+		return value
+	}
+	if _, secret := o.Get("secure_names", param); !secret {
 		return value
 	}
 	if data, err := models.ReadSecureData(value); data != nil && err == nil {
@@ -76,7 +80,7 @@ func Own(r objects.Reader, h models.ParamHolder) models.Params {
 	}
 	out := make(models.Params, len(m))
 	for k, value := range m {
-		out[k] = reveal(r, Origin{h.Kind(), h.Key()}, value)
+		out[k] = reveal(r, Origin{h.Kind(), h.Key()}, k, value)
 	}
 	return out
 }
@@ -84,7 +88,7 @@ func Own(r objects.Reader, h models.ParamHolder) models.Params {
 // OwnValue is an object's own value of one param as a reader shows it.
 func OwnValue(r objects.Reader, h models.ParamHolder, key string) (json.RawMessage, bool) {
 	value, ok := (*h.ParamMap())[key]
-	return reveal(r, Origin{h.Kind(), h.Key()}, value), ok
+	return reveal(r, Origin{h.Kind(), h.Key()}, key, value), ok
 }
 
 // PublicKey is what values for an object are sealed with; who asks must have made sure that he may.
@@ -187,7 +191,7 @@ func (v *Vault) settle(tx *objects.Tx, s *schema.Cache, h models.Object, p *mode
 			return nil, fmt.Sprintf("Key '%s': invalid SecureData: %v; seal the value with the key that GET /%s/%s/pubkey answers", p.Name, err, h.Kind(), h.Key()), nil
 		}
 	}
-	before := v.before(tx, h, was)
+	before := v.before(tx, h, p.Name, was)
 	same := before != nil && sameJSON(before, plain)
 	if !same {
 		if bad := secretly(s, p, plain); bad != "" {
@@ -206,11 +210,11 @@ func (v *Vault) settle(tx *objects.Tx, s *schema.Cache, h models.Object, p *mode
 }
 
 // before is in clear what an object had; nil: nothing, or nothing that can be told.
-func (v *Vault) before(tx *objects.Tx, h models.Object, was json.RawMessage) json.RawMessage {
+func (v *Vault) before(tx *objects.Tx, h models.Object, param string, was json.RawMessage) json.RawMessage {
 	if was == nil {
 		return nil
 	}
-	return reveal(&opened{tx, v}, Origin{h.Kind(), h.Key()}, was)
+	return reveal(&opened{tx, v}, Origin{h.Kind(), h.Key()}, param, was)
 }
 
 func sameJSON(a, b json.RawMessage) bool {

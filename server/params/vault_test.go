@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"drp/models"
+	"drp/models/patch"
 	"drp/server/keyring"
 	"drp/server/objects"
 
@@ -286,6 +287,31 @@ func TestEffectiveSecretsOpenWithTheKeyOfTheirOrigin(t *testing.T) {
 	}
 	if found, _, err := s.List(ctx, "machines", q); err != nil || len(found) != 0 {
 		t.Errorf("a filter finds a secret: %d, %v", len(found), err)
+	}
+}
+
+// TestASealedValueCopiedToAnOpenParamStaysSealed: who may write params and not see the secret ones could
+// else copy one to where a file that everybody may read shows it.
+func TestASealedValueCopiedToAnOpenParamStaysSealed(t *testing.T) {
+	s, v := vaultOf(t)
+	create(t, s, &models.Param{Name: "open"}, profile("one", map[string]string{"ss": `"` + marker + `"`}))
+	for _, name := range []string{"open", "unknown"} {
+		p := patch.Patch{{Op: "copy", From: "/ss", Path: "/" + name}}
+		if _, err := Patch(ctx, s, "profiles", "one", p); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		e, _ := s.View().Get("profiles", "one")
+		clear := v.Reader(s.View())
+		value, _, _ := Effective(clear, e.Object, name)
+		own, _ := OwnValue(clear, e.Object.(models.ParamHolder), name)
+		for _, got := range []json.RawMessage{value, own, Aggregate(clear, e.Object)[name], Own(clear, e.Object.(models.ParamHolder))[name]} {
+			if !models.IsSecureData(got) {
+				t.Errorf("%s: got %s", name, got)
+			}
+		}
+	}
+	if _, clear := values(t, s, v, "profiles", "one", "ss"); clear != `"`+marker+`"` {
+		t.Errorf("the secret itself: got %s", clear)
 	}
 }
 
