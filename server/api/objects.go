@@ -113,9 +113,11 @@ func (a *API) shape(r *request, e *objects.Entry) ([]byte, error) {
 			return nil, err
 		}
 	}
-	for _, field := range strings.Split(slim, ",") {
-		if field == "Meta" || field == "Params" {
-			values[field], partial = json.RawMessage("{}"), true
+	for name := range strings.SplitSeq(slim, ",") {
+		for _, field := range []string{"Meta", "Params"} {
+			if strings.EqualFold(name, field) {
+				values[field], partial = json.RawMessage("{}"), true
+			}
 		}
 	}
 	if partial {
