@@ -25,8 +25,10 @@ func (a *app) agent() *cobra.Command {
 	k := a.kind(info)
 	c := k.runAgent("agent [machine]", "Be the agent of this machine, or manage it as a service",
 		"drp agent 3e7031fe-3062-45f1-835c-92541bc9cbd3 -T $TOKEN\ndrp agent status")
+	uninstall := a.uninstallAgent()
+	uninstall.Aliases = []string{"remove"} // as drpcli calls it
 	c.AddCommand(k.runAgent("run [machine]", "Be the agent of this machine", "drp agent run --state-dir /var/lib/drp-agent"),
-		k.installAgent(), a.uninstallAgent(),
+		k.installAgent(), uninstall,
 		a.steer("start", "Start the agent", "Start the service of the agent now. After install it also starts at each boot.", runner.Service.Start),
 		a.steer("stop", "Stop the agent", "Stop the service of the agent. The script that runs is ended, and its job fails.", runner.Service.Stop),
 		a.steer("restart", "Stop and start the agent", "Stop and start the service of the agent, as it must be when its config has changed.", runner.Service.Restart),

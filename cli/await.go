@@ -100,7 +100,7 @@ func (p *predicates) complete(k *kind, c *cobra.Command) {
 	info, _ := models.KindOf("params")
 	params := k.app.kind(info)
 	keys := func(c *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-		l, _ := params.complete(c, nil, begun)
+		l, _ := params.complete(c, begun)
 		for i := range l {
 			l[i] += "="
 		}

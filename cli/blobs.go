@@ -29,7 +29,9 @@ func (a *app) blobs(area string) *cobra.Command {
 	c := a.group(area, "Work with "+area,
 		fmt.Sprintf("Upload, download, list and remove %s.\nThey are on the file ports of the server too, below /%s.", what, area),
 		fmt.Sprintf("drp %s list\ndrp %s upload ./image.iso as image.iso", area, area))
-	c.AddCommand(a.listBlobs(area), a.uploadBlob(area), a.downloadBlob(area), a.blobExists(area), a.destroyBlob(area),
+	download := a.downloadBlob(area)
+	download.Aliases = []string{"show", "get"}
+	c.AddCommand(a.listBlobs(area), a.uploadBlob(area), download, a.blobExists(area), a.destroyBlob(area),
 		a.static(area), a.certs("static", "the HTTPS file port"))
 	return c
 }
@@ -103,7 +105,7 @@ func (a *app) openSource(ctx context.Context, src string) (io.ReadCloser, int64,
 		if err != nil {
 			return nil, 0, err
 		}
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := a.elsewhere(req)
 		if err != nil {
 			return nil, 0, err
 		}

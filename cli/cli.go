@@ -49,6 +49,8 @@ type app struct {
 	flags  flags
 	client *client.Client // nil until it is needed
 	jq     *gojq.Code     // of --jq; nil: none
+
+	palette palette
 }
 
 // Main runs the program under the name in args[0] and returns its exit status: 0 when all went
@@ -139,7 +141,8 @@ func New(name string, s IO, d Deps) *cobra.Command {
 	root.AddCommand(a.contents(), a.blobs("files"), a.blobs("isos"), a.prefs(), a.events(), a.logs(), a.history(), a.undo())
 	root.AddCommand(a.info(), a.objects(), a.extended(), a.system(), a.debug())
 	root.AddCommand(a.explain(), a.edit(), a.diff(), a.apply(), a.servers(), a.completion(), a.autocomplete())
-	root.AddCommand(a.agent(), a.fingerprint(), a.gohai(), a.version())
+	root.AddCommand(a.agent(), a.fingerprint(), a.gohai(), a.version(), a.proxy())
+	root.AddCommand(a.catalog(), a.requests(), a.support(), a.network())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }
@@ -149,6 +152,7 @@ func normalize(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	old := map[string]string{
 		"noToken": "no-token", "traceToken": "trace-token", "tracetoken": "trace-token", "stateDir": "state-dir",
 		"stateLoc": "state-dir", "exitEarly": "exit-early", "noHeader": "no-header", "printFields": "print-fields",
+		"replaceWritable": "replace-writable", "for-os": "os", "urlProxy": "url-proxy", "downloadProxy": "download-proxy",
 	}
 	if now, ok := old[name]; ok {
 		name = now
@@ -187,8 +191,8 @@ func (a *app) command(v verb) *cobra.Command {
 	if v.flags != nil {
 		v.flags(c.Flags())
 	}
-	if v.keys != nil {
-		c.ValidArgsFunction = v.keys.complete
+	c.ValidArgsFunction = func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		return v.completeWord(a, c, args, begun)
 	}
 	return c
 }

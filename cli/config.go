@@ -28,6 +28,14 @@ of the form NAME=VALUE:
   RS_TOKEN_PATH    directory for tokens between calls, also RS_TOKEN_CACHE
   RS_LOCAL_PROXY   unix socket of an agent that forwards requests
   RS_FORMAT        json, yaml, table or text
+  RS_PRINT_FIELDS, RS_TRUNCATE_LENGTH, RS_NO_HEADER, RS_NO_COLOR, RS_COLORS
+                   as the flags -J, -j, -H, -N and -C
+  RS_OBJECT_ERRORS_ARE_FATAL
+                   true: as the flag -X
+  RS_CATALOG       file or URL of the catalog, as -c
+  RS_DOWNLOAD_PROXY
+                   HTTP proxy for what is fetched from elsewhere, as -D
+  RS_URL_PROXY     ID of the server that requests are passed on to, as -u
   RS_UUID          machine of the agent and processjobs (environment only)
   RS_CONTEXT       context whose tasks these do (environment only)
   RS_JOB_UUID      job that changes are made for; tasks have it (environment only)
@@ -52,7 +60,8 @@ type flags struct {
 	force, noToken, debug           bool
 	noHeader, exitEarly, noProxy    bool
 	noColor                         bool
-	jq, server                      string
+	jq, server, colors              string
+	catalog, downloadProxy          string
 	truncate                        int
 
 	refGiven      bool // -r with something in it
@@ -78,18 +87,25 @@ func (f *flags) add(p *pflag.FlagSet) {
 	p.BoolVarP(&f.noToken, "no-token", "x", false, "send the password with each request; no token, no token cache")
 	p.StringVarP(&f.trace, "trace", "t", "", "level at which the server logs the requests")
 	p.StringVarP(&f.traceToken, "trace-token", "Z", "", "word by which the requests can be found in the server's log")
-	p.StringVarP(&f.forward, "url-proxy", "u", "", "not supported: forward through another server")
+	p.StringVarP(&f.forward, "url-proxy", "u", "", "ID of the server that requests are meant for; that of -E passes them on, if it can")
+	p.StringVarP(&f.colors, "colors", "C", "", "colours on a terminal, such as 0=32;4=34,1: texts, words, numbers, null, names, header, border, and rows by turns")
+	p.StringVarP(&f.catalog, "catalog", "c", "", "catalog for the commands of catalog: a content pack with catalog_items; file or URL")
+	p.StringVarP(&f.downloadProxy, "download-proxy", "D", "", "URL of the HTTP proxy for what is fetched from elsewhere, such as catalogs and ISOs")
 	p.StringVar(&f.server, "server", "", "server to talk to, by the name that servers add gave it")
 	p.StringVar(&f.ca, "ca", "", "accept only servers with a certificate signed by one in this PEM file")
-	p.BoolVar(&f.noProxy, "ignore-unix-proxy", false, "do not use RS_LOCAL_PROXY")
+	p.BoolVarP(&f.noProxy, "ignore-unix-proxy", "g", false, "do not use RS_LOCAL_PROXY")
+}
+
+// fromEnvironment are the settings that stand for a flag.
+var fromEnvironment = map[string]string{
+	"RS_FORMAT": "format", "RS_PRINT_FIELDS": "print-fields", "RS_TRUNCATE_LENGTH": "truncate-length", "RS_NO_HEADER": "no-header",
+	"RS_NO_COLOR": "no-color", "RS_COLORS": "colors", "RS_OBJECT_ERRORS_ARE_FATAL": "exit-early", "RS_CATALOG": "catalog",
+	"RS_DOWNLOAD_PROXY": "download-proxy", "RS_URL_PROXY": "url-proxy",
 }
 
 // configure settles what flags, environment and ~/.drpclirc say, before a command runs.
 func (a *app) configure(p *pflag.FlagSet) error {
 	f := &a.flags
-	if f.forward != "" {
-		return errors.New("-u: forwarding to another server is not supported; give its URL with -E")
-	}
 	s, err := a.settings()
 	if err == nil {
 		err = a.filter()
@@ -119,8 +135,17 @@ func (a *app) configure(p *pflag.FlagSet) error {
 			fill("token", &f.token, s.get("RS_TOKEN"))
 		}
 	}
-	fill("format", &f.format, s.get("RS_FORMAT"))
-	f.formatGiven, f.truncateGiven = f.format != "", p.Changed("truncate-length")
+	for name, flag := range fromEnvironment {
+		if v := s.get(name); v != "" && !p.Changed(flag) {
+			if err := p.Lookup(flag).Value.Set(v); err != nil {
+				return verbatim("%s: %w", name, err)
+			}
+		}
+	}
+	if a.palette, err = readPalette(f.colors); err != nil {
+		return err
+	}
+	f.formatGiven, f.truncateGiven = f.format != "", p.Changed("truncate-length") || s.get("RS_TRUNCATE_LENGTH") != ""
 	fill("format", &f.format, "json")
 	f.refGiven = f.ref != ""
 	if _, ok := formats[f.format]; !ok {
@@ -128,7 +153,7 @@ func (a *app) configure(p *pflag.FlagSet) error {
 	}
 	cfg := client.Config{
 		Endpoint: f.endpoint, Token: f.token, Username: f.user, Password: f.password, NoToken: f.noToken,
-		TokenCache: a.tokenCache(s), Job: a.Getenv("RS_JOB_UUID"), Trace: f.trace, TraceToken: f.traceToken, CA: f.ca, Verify: s.get("RS_TLS_VERIFY") == "true",
+		Forward: f.forward, TokenCache: a.tokenCache(s), Job: a.Getenv("RS_JOB_UUID"), Trace: f.trace, TraceToken: f.traceToken, CA: f.ca, Verify: s.get("RS_TLS_VERIFY") == "true",
 	}
 	if !f.noProxy {
 		cfg.Socket = s.get("RS_LOCAL_PROXY")

@@ -45,7 +45,7 @@ func (a *app) completeKindAndKey(c *cobra.Command, args []string, begun string) 
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
 	if info, ok := kindNamed(args[0]); ok && len(args) == 1 {
-		return a.kind(info).complete(c, nil, begun)
+		return a.kind(info).complete(c, begun)
 	}
 	return nil, cobra.ShellCompDirectiveNoFileComp
 }

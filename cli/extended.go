@@ -28,6 +28,12 @@ func (a *app) extended() *cobra.Command {
 	c.Example = a.examples("drp extended -l cows list\ndrp extended -l cows show bessie")
 	// The flag has the last word on the name, when all texts are written.
 	c.PersistentFlags().StringVarP(&k.name, "ldata", "l", "", "the kind of the objects")
+	c.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		if k.name == "" {
+			return &usageError{"objects of which kind? Name it with -l; drp objects list shows the kinds"}
+		}
+		return a.configure(c.Root().PersistentFlags())
+	}
 	return c
 }
 

@@ -39,7 +39,7 @@ func (a *app) source(ctx context.Context, arg string) ([]byte, error) {
 		return raw, nil
 	}
 	if strings.HasPrefix(arg, "http://") || strings.HasPrefix(arg, "https://") {
-		return download(ctx, arg)
+		return a.download(ctx, arg)
 	}
 	if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() {
 		return os.ReadFile(arg)
@@ -47,12 +47,12 @@ func (a *app) source(ctx context.Context, arg string) ([]byte, error) {
 	return nil, errNoSource
 }
 
-func download(ctx context.Context, from string) ([]byte, error) {
+func (a *app) download(ctx context.Context, from string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := a.elsewhere(req)
 	if failed := (*url.Error)(nil); errors.As(err, &failed) {
 		return nil, verbatim("Error reading from stdin: %s %s: %w", failed.Op, failed.URL, failed.Err)
 	}
@@ -64,6 +64,21 @@ func download(ctx context.Context, from string) ([]byte, error) {
 		return nil, fmt.Errorf("download %s: %s", from, resp.Status)
 	}
 	return io.ReadAll(resp.Body)
+}
+
+// elsewhere asks a web server that is not ours, through the proxy of -D if there is one.
+func (a *app) elsewhere(req *http.Request) (*http.Response, error) {
+	if a.flags.downloadProxy == "" {
+		return http.DefaultClient.Do(req)
+	}
+	proxy, err := url.Parse(a.flags.downloadProxy)
+	if err != nil || proxy.Host == "" {
+		return nil, fmt.Errorf("--download-proxy: %q is no URL such as http://proxy:3128", a.flags.downloadProxy)
+	}
+	through := http.DefaultTransport.(*http.Transport).Clone()
+	through.Proxy = http.ProxyURL(proxy)
+	through.DisableKeepAlives = true // it serves this request alone
+	return (&http.Client{Transport: through}).Do(req)
 }
 
 // value reads an argument as a JSON or YAML value. JSON keeps its digits.

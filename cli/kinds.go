@@ -49,6 +49,22 @@ var more = map[string]func(*kind) []*cobra.Command{
 }
 
 func (k *kind) command() *cobra.Command {
+	c := k.verbs()
+	if strings.ContainsAny(k.single[:1], "aeio") { // but a user
+		articles(c, strings.NewReplacer(" a "+k.single, " an "+k.single, "A "+k.single, "An "+k.single))
+	}
+	return c
+}
+
+// articles puts "an" before the name of a kind, which begins with a vowel.
+func articles(c *cobra.Command, an *strings.Replacer) {
+	c.Short, c.Long = an.Replace(c.Short), an.Replace(c.Long)
+	for _, sub := range c.Commands() {
+		articles(sub, an)
+	}
+}
+
+func (k *kind) verbs() *cobra.Command {
 	c := k.group(k.name, "Work with "+k.name,
 		fmt.Sprintf("List, show, change and watch %s. Wherever an ID is asked for, the key of the %s or\nINDEX:VALUE of a unique index will do, such as %s.", k.name, k.single, k.sample()),
 		fmt.Sprintf("drp %s list\ndrp %s show %s", k.name, k.name, k.sample()))
@@ -85,7 +101,7 @@ var samples = map[string]string{
 	"bootenvs": "local", "jobs": "Uuid:3e7031fe-3062-45f1-835c-92541bc9cbd3", "machines": "Name:web1.example.com",
 	"params": "ntp-servers", "plugin_providers": "callback", "plugins": "callback", "profiles": "global", "roles": "superuser", "stages": "none", "tasks": "install-nginx",
 	"catalog_items": "drp-v4.8.0", "contexts": "docker-runner", "endpoints": "site-b", "pools": "workers", "version_sets": "production",
-	"interfaces": "eth0", "leases": "192.168.124.10", "reservations": "192.168.124.5", "subnets": "lan",
+	"extended": "r1", "interfaces": "eth0", "leases": "192.168.124.10", "reservations": "192.168.124.5", "subnets": "lan",
 	"templates": "motd.tmpl", "tenants": "acme", "users": "rocketskates", "workflows": "provision",
 }
 
@@ -138,27 +154,71 @@ func (k *kind) shows(raw json.RawMessage, err error) error {
 }
 
 // complete offers the keys that are on the server.
-func (k *kind) complete(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 || k.configure(c.Root().PersistentFlags()) != nil {
+func (k *kind) complete(c *cobra.Command, begun string) ([]string, cobra.ShellCompDirective) {
+	return k.offer(c, begun, k.name, k.info.KeyField)
+}
+
+// offer completes what is begun by a field of what the server lists at a path.
+func (a *app) offer(c *cobra.Command, begun, at, field string) ([]string, cobra.ShellCompDirective) {
+	if a.configure(c.Root().PersistentFlags()) != nil {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	ctx := c.Context()
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	raw, err := k.do(ctx, "GET", k.name, nil, client.WithFlag("slim", "Params,Meta"))
+	raw, err := a.do(ctx, "GET", at, nil, client.WithFlag("slim", "Params,Meta"))
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	var list []document
+	var list []any
 	if decode(raw, &list) != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
 	var keys []string
 	for _, o := range list {
-		if key := fmt.Sprint(o[k.info.KeyField]); strings.HasPrefix(key, begun) {
+		if isDocument(o) {
+			o = member(o, field)
+		}
+		if key := fmt.Sprint(o); strings.HasPrefix(key, begun) {
 			keys = append(keys, key)
 		}
 	}
 	return keys, cobra.ShellCompDirectiveNoFileComp
+}
+
+// keyed are the words in usage lines that stand for keys of a kind.
+var keyed = map[string]string{
+	"[bootenv]": "bootenvs", "[pool]": "pools", "[profile]": "profiles", "[stage]": "stages", "[subnetName]": "subnets",
+	"[task]": "tasks", "[Task": "tasks", "[workflow]": "workflows", "[Machine]": "machines", "param [key]": "params",
+}
+
+// completeWord offers what can stand at a place of a command, as its usage line tells: a fixed word, or
+// keys that are on the server. Of the kind that the command belongs to are those at the start.
+func (v verb) completeWord(a *app, c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	words := strings.Fields(strings.Replace(v.use, "[at [offset]] ", "", 1))[1:]
+	at := min(len(args), len(words)-1)
+	if at < 0 || len(args) > at && !strings.HasSuffix(words[at], "...]") {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	word := strings.Replace(words[at], "...", "", 1)
+	if at == 0 && v.keys != nil {
+		return v.keys.complete(c, begun)
+	}
+	if at > 0 && word == "[key]" {
+		word = words[at-1] + " " + word
+	}
+	if info, ok := models.KindOf(keyed[word]); ok {
+		return a.kind(info).complete(c, begun)
+	}
+	if strings.Trim(word, "[]()") == word && !strings.ContainsAny(word, "|-") {
+		return []string{word}, cobra.ShellCompDirectiveNoFileComp
+	}
+	switch group := c.Parent().Name(); {
+	case word == "[id]" && group == "contents":
+		return a.offer(c, begun, "contents", "meta.Name")
+	case word == "[item]" && (group == "files" || group == "isos" || group == "plugin_providers"):
+		return a.offer(c, begun, group, "Name")
+	}
+	return nil, cobra.ShellCompDirectiveDefault
 }

@@ -20,7 +20,7 @@ func (k *kind) machineVerbs() []*cobra.Command {
 	return []*cobra.Command{
 		k.setField("workflow", "Workflow", false), k.setField("stage", "Stage", false), k.setField("bootenv", "BootEnv", true),
 		k.setRunnable("run", true, "Let a machine work on its tasks"), k.setRunnable("pause", false, "Stop a machine before its next task"),
-		k.addTask(), k.removeTask(), k.insertTask(), k.tasks(), k.machineJobs(), k.currentLog(), k.deleteJobs(),
+		k.addTask(), k.removeTask(), k.insertTask(), k.tasks(), k.machineJobs(), k.inspect(), k.currentLog(), k.deleteJobs(),
 		k.machineToken(), k.whoami(), k.releaseToPool(), k.processJobs(),
 	}
 }

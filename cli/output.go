@@ -85,7 +85,7 @@ func (a *app) asJSON(v any) ([]byte, error) {
 	e.SetIndent("", "  ")
 	err := e.Encode(v)
 	if a.colourful() {
-		return colourJSON(b.Bytes()), err
+		return a.palette.colourJSON(b.Bytes()), err
 	}
 	return b.Bytes(), err
 }
@@ -116,6 +116,10 @@ var columns = map[string][]string{
 	"leases":       {"Addr", "Token", "State", "ExpireTime", "Via", "SkipBoot"},
 	"reservations": {"Addr", "Token", "Subnet", "Scoped", "Available", "Description"},
 	"subnets":      {"Name", "Subnet", "Enabled", "ActiveStart", "ActiveEnd", "NextServer", "Description"},
+
+	"plugin_providers": {"Name", "Version", "AutoStart", "HasPublish", "AvailableActions"},
+	"plugins":          {"Name", "Available", "Provider", "Description"},
+	"tenants":          {"Name", "Users", "Members", "Description"},
 
 	"contents": {"meta.Name", "meta.Version", "meta.Type", "Counts", "Warnings"},
 }
@@ -204,10 +208,13 @@ func (a *app) asTable(v any) ([]byte, error) {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.Style().Format.Header = 0
-	if !a.flags.noHeader && len(header) > 0 {
-		t.AppendHeader(row(header))
+	if border := a.palette.numbers(ofBorder); border != nil && a.colourful() {
+		t.Style().Color.Border, t.Style().Color.Separator = border, border
 	}
-	for _, r := range rows {
+	if !a.flags.noHeader && len(header) > 0 {
+		t.AppendHeader(row(a.palette.painted(ofHeader, header, a.colourful())))
+	}
+	for n, r := range rows {
 		if a.colourful() {
 			for i := range r {
 				if i < len(header) {
@@ -215,7 +222,7 @@ func (a *app) asTable(v any) ([]byte, error) {
 				}
 			}
 		}
-		t.AppendRow(row(r))
+		t.AppendRow(row(a.palette.painted(ofRow+n%2, r, a.colourful())))
 	}
 	return []byte(t.Render()), nil
 }

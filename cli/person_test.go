@@ -104,7 +104,7 @@ func TestServersAreKeptUnderNames(t *testing.T) {
 
 func TestColoursOnlyAdd(t *testing.T) {
 	for _, text := range []string{`{"a": [1, -2.5e10, "x \" y: ", true, false, null], "b:": {}}`, `"only"`, ``} {
-		coloured := string(colourJSON([]byte(text)))
+		coloured := string(palette{}.colourJSON([]byte(text)))
 		want(t, text, bare(coloured), text)
 		if text != "" && coloured == text {
 			t.Errorf("%s has no colours", text)

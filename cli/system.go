@@ -43,7 +43,7 @@ func (a *app) system() *cobra.Command {
 	}
 	c := a.group("system", "Access CLI commands relating to system", "Commands about the server as a whole.", "drp system ha id",
 		upgrade, post("active", "Switch the server to HA active state", "Make the server the one that works. One that stands alone is."),
-		post("passive", "Switch the server to HA passive state", "Let another server work instead of this one."), a.availability(), a.certs("system", "the API"))
+		post("passive", "Switch the server to HA passive state", "Let another server work instead of this one."), a.availability(), a.certs("system", "the API"), a.signURL())
 	c.AddCommand(a.systemActions()...)
 	return c
 }
@@ -63,7 +63,46 @@ func (a *app) availability() *cobra.Command {
 			},
 		}))
 	}
+	all = append(all, a.enroll(), a.failOverSafe(), a.removeNode())
 	return a.group("ha", "Access CLI commands to get the state of high availability", "Show the state of the servers that stand together.", "drp system ha leader", all...)
+}
+
+func (a *app) enroll() *cobra.Command {
+	return a.command(verb{
+		use: "enroll [json]", short: "Make the server stand together with others",
+		long: "Tell the server the state (JSON or YAML; text, file, URL or -) that others introduce it with.\n" +
+			"drp-server stands alone, and says so.",
+		example: "drp system ha introduction > state.json && drp system ha enroll state.json", args: atLeast(1),
+		run: func(ctx context.Context, args []string) error {
+			state, err := a.object(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.prints(a.do(ctx, http.MethodPost, "system/consensus/enroll", state))
+		},
+	})
+}
+
+func (a *app) failOverSafe() *cobra.Command {
+	return a.command(verb{
+		use: "failOverSafe [timeout]", short: "Wait until another server could take over",
+		long:    "Wait until another server has all that this one has, or the time is over.\ndrp-server stands alone, and says so.",
+		example: "drp system ha failOverSafe 30s", args: between(0, 1, " requires at most 1 argument"),
+		run: func(ctx context.Context, args []string) error {
+			return a.prints(a.do(ctx, http.MethodPost, "system/consensus/failOverSafe", nil, client.WithFlag("waitFor", strings.Join(args, ""))))
+		},
+	})
+}
+
+func (a *app) removeNode() *cobra.Command {
+	return a.command(verb{
+		use: "remove [id]", short: "Remove one of those that stand together",
+		long:    "Remove a server, by the ID that peers shows, from those that stand together.\ndrp-server stands alone, and says so.",
+		example: "drp system ha remove 3e7031fe-3062-45f1-835c-92541bc9cbd3", args: exactly(1),
+		run: func(ctx context.Context, args []string) error {
+			return a.prints(a.do(ctx, http.MethodDelete, "system/consensus/node/"+args[0], nil))
+		},
+	})
 }
 
 // debugs are the kinds of measurements; those that take time come first.

@@ -35,6 +35,7 @@ type Config struct {
 	TokenCache string // directory for tokens between runs; "": none are kept
 	Trace      string // level at which the server logs the requests; "": its own
 	TraceToken string // word the server logs with them
+	Forward    string // ID of the server that requests are meant for, when that of Endpoint passes them on; "": itself
 	Job        string // UUID of the job that changes are made for, for history; "": none
 
 	// CA is a file of PEM certificates that the server's certificate must be signed by. Without
@@ -142,6 +143,7 @@ type request struct {
 	stream       io.Reader // sent once and never again
 	answer       *http.Header
 	auth         string // "": that of the client
+	ours         bool   // for the server of Endpoint, whoever the others are for
 }
 
 // Option adds something to a request.
@@ -316,7 +318,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 func (c *Client) send(ctx context.Context, r *request) (*http.Response, error) {
 	u := *c.base
-	u.Path = path.Join("/", u.Path, "/api/v3", r.path)
+	u.Path = path.Join("/", u.Path, c.prefix(r), "/api/v3", r.path)
 	u.RawQuery = r.query.Encode()
 	body := r.stream
 	if body == nil && r.body != nil {
@@ -331,6 +333,14 @@ func (c *Client) send(ctx context.Context, r *request) (*http.Response, error) {
 	req.Header.Set("Cache-Control", "no-store")
 	c.trace(req.Header)
 	return c.http.Do(req)
+}
+
+// prefix says whom a request is meant for. One logs in at the server that passes the others on.
+func (c *Client) prefix(r *request) string {
+	if r.ours {
+		return ""
+	}
+	return c.cfg.Forward
 }
 
 func (c *Client) trace(h http.Header) {

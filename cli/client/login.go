@@ -101,7 +101,7 @@ func (c *Client) forget(auth string) {
 func (c *Client) login(ctx context.Context) error {
 	r := &request{
 		method: http.MethodGet, path: "users/" + c.cfg.Username + "/token", auth: c.basic(),
-		query: url.Values{"ttl": {fmt.Sprint(int(tokenLife.Seconds()))}}, header: http.Header{"Accept": {"application/json"}},
+		ours: true, query: url.Values{"ttl": {fmt.Sprint(int(tokenLife.Seconds()))}}, header: http.Header{"Accept": {"application/json"}},
 	}
 	resp, err := c.reach(ctx, r)
 	if err != nil {
@@ -152,7 +152,7 @@ func (c *Client) remembered(ctx context.Context) (string, time.Time) {
 	if err != nil || json.Unmarshal(raw, &t) != nil || t.Endpoint != c.cfg.Endpoint || t.Token == "" {
 		return "", time.Time{}
 	}
-	r := &request{method: http.MethodGet, path: "info", auth: "Bearer " + t.Token, header: http.Header{"Accept": {"application/json"}}}
+	r := &request{method: http.MethodGet, path: "info", ours: true, auth: "Bearer " + t.Token, header: http.Header{"Accept": {"application/json"}}}
 	resp, err := c.reach(ctx, r)
 	if err != nil {
 		return "", time.Time{}
@@ -188,7 +188,7 @@ func (c *Client) remember() {
 func (c *Client) eventsURL(rev uint64) string {
 	u := *c.wsURL
 	u.Scheme = strings.Replace(u.Scheme, "http", "ws", 1)
-	u.Path = path.Join("/", u.Path, "/api/v3/ws")
+	u.Path = path.Join("/", u.Path, "/api/v3/ws", c.cfg.Forward)
 	if rev > 0 {
 		u.RawQuery = url.Values{"rev": {fmt.Sprint(rev)}}.Encode()
 	}

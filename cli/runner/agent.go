@@ -121,7 +121,7 @@ func serve(ctx context.Context, o Options) error {
 	}
 	o.Machine, o.Context = cfg.MachineID, cfg.Context
 	o.SkipRunnable = o.SkipRunnable || cfg.SkipRunnable
-	p, err := serveProxy(o.Client, o.StateDir, "agent.sock", o.Logger)
+	p, err := serveProxy(forward(o.Client, o.Logger), o.StateDir, "agent.sock", o.Logger)
 	if err != nil {
 		return fmt.Errorf("open local proxy: %w", err)
 	}

@@ -191,7 +191,7 @@ func TestJqIsOnlyGivenWhereThereIsNone(t *testing.T) {
 func TestProxyRefusesWebsocketsAndBreaksWithItsServer(t *testing.T) {
 	f := newFake(t)
 	c := client.New(client.Config{Endpoint: f.url(), Token: "not sent"})
-	p, err := serveProxy(c, filepath.Join(t.TempDir(), strings.Repeat("d", 90)+"/.."), ".sock", options(t, f).Logger)
+	p, err := serveProxy(forward(c, options(t, f).Logger), filepath.Join(t.TempDir(), strings.Repeat("d", 90)+"/.."), ".sock", options(t, f).Logger)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,11 +26,33 @@ type proxy struct {
 	ended  chan struct{}
 }
 
+// Proxy serves a local proxy at a socket, which only we may use, until ctx ends. A request that comes
+// without credentials goes out with those of the client.
+func Proxy(ctx context.Context, c *client.Client, socket string, log *slog.Logger) error {
+	if len(socket) > socketLimit {
+		return fmt.Errorf("%s: the name of a socket has at most %d bytes", socket, socketLimit)
+	}
+	st, err := os.Lstat(socket)
+	if err == nil && st.Mode()&os.ModeSocket == 0 {
+		return fmt.Errorf("%s is there and is no socket", socket)
+	}
+	if conn, err := net.Dial("unix", socket); err == nil {
+		conn.Close()
+		return fmt.Errorf("somebody listens at %s already", socket)
+	}
+	p, err := serveProxy(lend(c, forward(c, log)), filepath.Dir(socket), filepath.Base(socket), log)
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return p.close()
+}
+
 // socketLimit is what fits into the address of a unix socket everywhere.
 const socketLimit = 100
 
 // serveProxy opens the socket, which only we may use.
-func serveProxy(c *client.Client, dir, name string, log *slog.Logger) (*proxy, error) {
+func serveProxy(h http.Handler, dir, name string, log *slog.Logger) (*proxy, error) {
 	p := &proxy{path: filepath.Join(dir, name), ended: make(chan struct{})}
 	if len(p.path) > socketLimit {
 		folder, err := os.MkdirTemp("", "drp-")
@@ -50,7 +72,7 @@ func serveProxy(c *client.Client, dir, name string, log *slog.Logger) (*proxy, e
 		return nil, errors.Join(err, l.Close())
 	}
 	p.server = &http.Server{
-		Handler: forward(c, log), ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), ReadHeaderTimeout: time.Minute,
+		Handler: h, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), ReadHeaderTimeout: time.Minute,
 	}
 	go func() {
 		defer close(p.ended)
@@ -93,15 +115,34 @@ func forward(c *client.Client, log *slog.Logger) http.Handler {
 	})
 }
 
+// lend gives the client's token to requests that come with none.
+func lend(c *client.Client, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			token, err := c.Token(r.Context())
+			if err != nil {
+				answer(w, models.Problem(models.BadRequest, "", r.URL.Path, err.Error()).Typed(r.Method), http.StatusBadGateway)
+				return
+			}
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // refuse turns away websockets: they go to the server directly.
 func refuse(w http.ResponseWriter, r *http.Request) {
-	e := models.Problem(models.BadRequest, "", r.URL.Path, "websockets do not pass the local proxy: connect to the server itself").Typed(r.Method)
-	e.Code = http.StatusBadRequest
+	answer(w, models.Problem(models.BadRequest, "", r.URL.Path, "websockets do not pass the local proxy: connect to the server itself").Typed(r.Method), http.StatusBadRequest)
+}
+
+// answer sends an error of the proxy's own.
+func answer(w http.ResponseWriter, e *models.Error, status int) {
+	e.Code = status
 	raw, err := models.Marshal(e)
 	if err != nil {
 		raw = fmt.Appendf(nil, "%q", err)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(e.Code)
+	w.WriteHeader(status)
 	w.Write(raw) // whoever is gone does not miss it
 }

@@ -54,7 +54,7 @@ func (r *runner) openRoom() (*room, error) {
 	if err := m.tools(r.Env); err != nil {
 		return nil, fmt.Errorf("make runner dir: %w", err)
 	}
-	if m.proxy, err = serveProxy(r.Client, m.dir, ".sock", r.Logger); err != nil {
+	if m.proxy, err = serveProxy(forward(r.Client, r.Logger), m.dir, ".sock", r.Logger); err != nil {
 		return nil, fmt.Errorf("open local proxy: %w", err)
 	}
 	return m, nil
