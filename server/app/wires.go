@@ -186,7 +186,7 @@ func (a *App) firstStart(ctx context.Context) error {
 	var hash []byte
 	if a.objects.View().Len("users") == 0 {
 		var err error
-		if hash, err = auth.Hash(password); err != nil {
+		if hash, err = a.auth.Hash(ctx, password); err != nil {
 			return err
 		}
 	}

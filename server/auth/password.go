@@ -33,7 +33,7 @@ func (a *Auth) remembered(user, password string) (p Principal, ok bool, err erro
 	if !known {
 		return p, false, nil
 	}
-	if _, ok := a.logins.get(a.loginID(u.PasswordHash, password), a.now()); !ok {
+	if !a.knows(a.loginID(u.PasswordHash, password)) {
 		return p, false, nil
 	}
 	p, err = a.login(u)
@@ -66,8 +66,16 @@ func (a *Auth) password(ctx context.Context, user, password string) (Principal, 
 	if !matches || len(u.PasswordHash) == 0 {
 		return Principal{}, models.Problem(models.Unauthorized, "", "", "Wrong user name or password").Typed("AUTH")
 	}
-	a.logins.put(id, struct{}{}, a.now().Add(loginTTL), a.now())
+	a.remember(id)
 	return a.login(u)
+}
+
+// remember notes that a hash is that of a password.
+func (a *Auth) remember(id [32]byte) { a.logins.put(id, struct{}{}, a.now().Add(loginTTL), a.now()) }
+
+func (a *Auth) knows(id [32]byte) bool {
+	_, ok := a.logins.get(id, a.now())
+	return ok
 }
 
 // check verifies a password when it is its turn. Of many that wait with the same password the
@@ -81,7 +89,7 @@ func (a *Auth) check(ctx context.Context, hash []byte, id [32]byte, password str
 		return false, err
 	}
 	defer func() { <-a.slots }()
-	if _, ok := a.logins.get(id, a.now()); ok {
+	if a.knows(id) {
 		return true, nil
 	}
 	if len(hash) == 0 {
@@ -104,13 +112,18 @@ func errTooManyLogins() error {
 	return models.Errorf(models.Busy, nil, "Too many logins at once; try again, or use a token: it needs no turn")
 }
 
-// Hash is the function Hash, when it is its turn: the memory it takes is bounded too.
+// Hash is the function Hash, when it is its turn: the memory it takes is bounded too. Who logs in
+// with the password less than loginTTL later has it checked at no cost.
 func (a *Auth) Hash(ctx context.Context, password string) ([]byte, error) {
 	if err := a.slot(ctx); err != nil {
 		return nil, err
 	}
 	defer func() { <-a.slots }()
-	return Hash(password)
+	hash, err := Hash(password)
+	if err == nil {
+		a.remember(a.loginID(hash, password))
+	}
+	return hash, err
 }
 
 // queue is the logins that wait. Many with the same password are one: the first that succeeds
@@ -166,7 +179,7 @@ func (a *Auth) login(u *models.User) (Principal, error) {
 }
 
 // DefaultPasswordInUse tells whether the bootstrap user still has the password that everybody
-// knows. It costs the check of a password once for each password that the user gets.
+// knows. It costs the check of a password at most, once for each password that the user gets.
 func (a *Auth) DefaultPasswordInUse() bool {
 	u, ok := a.src.User(BootstrapUser)
 	if !ok || len(u.PasswordHash) == 0 {
@@ -175,7 +188,11 @@ func (a *Auth) DefaultPasswordInUse() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if hash := string(u.PasswordHash); hash != a.bootHash {
-		a.bootHash, a.bootDefault = hash, a.verify(u.PasswordHash, DefaultPassword)
+		id := a.loginID(u.PasswordHash, DefaultPassword)
+		a.bootHash, a.bootDefault = hash, a.knows(id) || a.verify(u.PasswordHash, DefaultPassword)
+		if a.bootDefault {
+			a.remember(id)
+		}
 	}
 	return a.bootDefault
 }

@@ -330,23 +330,41 @@ func TestDefaultPasswordIsNoticed(t *testing.T) {
 			t.Errorf("got %d passwords verified, want %d", runs, wantRuns)
 		}
 	}
-	set := func(password string) {
-		hash, err := Hash(password)
+	keep := func(hash []byte, err error) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.user(BootstrapUser, "superuser")
 		replace(w, w.users, BootstrapUser, func(u *models.User) { u.PasswordHash = hash })
 	}
+	set := func(password string) { keep(Hash(password)) }
+	logIn := func(password string) {
+		t.Helper()
+		if _, err := a.Password(t.Context(), BootstrapUser, password); err != nil {
+			t.Error(err)
+		}
+	}
 	expect(false, 0)
 	set(DefaultPassword)
+	expect(true, 1)
+	logIn(DefaultPassword) // was just found right
 	expect(true, 1)
 	set("a better one")
 	expect(false, 2)
 	set(DefaultPassword)
 	expect(true, 3)
+	keep(a.Hash(t.Context(), DefaultPassword)) // what makes a hash knows what it is of
+	expect(true, 3)
+	logIn(DefaultPassword)
+	expect(true, 3)
+	keep(a.Hash(t.Context(), "a better one"))
+	logIn("a better one")
+	expect(false, 4)
+	if _, err := a.Password(t.Context(), BootstrapUser, DefaultPassword); err == nil {
+		t.Error("an earlier password still logs in")
+	}
 	replace(w, w.users, BootstrapUser, func(u *models.User) { u.PasswordHash = nil })
-	expect(false, 3)
+	expect(false, 5)
 }
 
 // TestAFloodOfLoginsIsNotLetInLine: so many different passwords may wait and no more; many with the
