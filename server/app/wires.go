@@ -235,7 +235,9 @@ var Features = []string{
 	"sprig", "multiarch", "actions-in-task-list", "fsm-runner", "plugin-v2", "plugin-v2-safe-config", "bundle-objects", "task-prerequisites",
 	"content-prerequisite-version-checking", "stage-paramer", "threaded-log-levels", "elevated-tasks", "auto-boot-target", "selective-job-purge",
 	"drp-event-resume", "drp-wait", "drp-history",
-	"secure-params", "secure-param-upgrade", "secure-params-in-content-packs", "tenants", "http-range-header",
+	"secure-params", "secure-param-upgrade", "secure-params-in-content-packs", "tenants", "http-range-header", "log-has-head-method",
+	// What public packs require of boot environments and of the functions of templates.
+	"centos-8", "overridable-bootloaders", "virtual-media-boot",
 }
 
 // info is what the server says of itself to a client that has reached it at the address.

@@ -23,7 +23,7 @@ func station() []models.Object {
 		&models.Profile{Name: "cluster", Params: set(`{"of/profile":"cluster","scheme":"hidden","fruits":["pear","plum"],"sizes":{"small":2,"{{k}}":"{{ .Machine.Arch }}"}}`)},
 		&models.Stage{Name: "stage", Params: set(`{"of/stage":"s","of/profile":"hidden"}`)},
 		&models.Profile{Name: "global", Params: set(`{"of/global":"g","of/stage":"hidden","package-repositories":[
-			{"tag":"base","os":["centos-7"],"url":"http://r/base","installSource":true,"packageType":"rpm","repoType":"yum"},
+			{"tag":"base","os":["centos-7"],"arch":"x86_64","url":"http://r/base","installSource":true,"packageType":"rpm","repoType":"yum"},
 			{"tag":"later","os":["centos-7"],"url":"http://r/later","installSource":true},
 			{"tag":"security","os":["centos-7"],"url":"http://r/security","securitySource":true},
 			{"tag":"arm","os":["centos-7"],"url":"http://r/arm","arch":"arm64"},

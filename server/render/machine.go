@@ -83,9 +83,12 @@ func (m *Machine) HexAddress() string {
 }
 
 var macFormats = map[string]func(mac string) string{
-	"pxelinux": func(mac string) string { return "01-" + strings.ReplaceAll(mac, ":", "-") },
-	"rpi4":     func(mac string) string { return strings.ReplaceAll(mac, ":", "-") },
+	"pxelinux": func(mac string) string { return "01-" + hyphens(mac) },
+	"rpi4":     hyphens,
+	"rpi":      hyphens, // what packs wrote before there was more than one model
 }
+
+func hyphens(mac string) string { return strings.ReplaceAll(mac, ":", "-") }
 
 // MacAddr is a hardware address as a boot loader asks for it: "pxelinux", "rpi4", or with colons
 // for all others; "" when the machine has none. It is the first, but in a file whose path names

@@ -210,7 +210,7 @@ func TestDataObject(t *testing.T) {
 		{`{{.Machine.Name}} {{.Machine.ShortName}} {{.Machine.UUID}} {{.Machine.Uuid}}`, `node1.example.com node1 ` + uuid + ` ` + uuid},
 		{`{{.Machine.Path}} {{.Machine.Url}}`, `machines/` + uuid + ` http://10.0.0.1:8091/machines/` + uuid},
 		{`{{.Machine.HexAddress}}`, `C0A87C0B`},
-		{`{{.Machine.MacAddr "pxelinux"}} {{.Machine.MacAddr "ipxe"}} {{.Machine.MacAddr "grub"}} {{.Machine.MacAddr "rpi4"}}`, `01-52-54-00-aa-bb-01 52:54:00:aa:bb:01 52:54:00:aa:bb:01 52-54-00-aa-bb-01`},
+		{`{{.Machine.MacAddr "pxelinux"}} {{.Machine.MacAddr "ipxe"}} {{.Machine.MacAddr "grub"}} {{.Machine.MacAddr "rpi4"}} {{.Machine.MacAddr "rpi"}}`, `01-52-54-00-aa-bb-01 52:54:00:aa:bb:01 52:54:00:aa:bb:01 52-54-00-aa-bb-01 52-54-00-aa-bb-01`},
 		{`{{len .Machine.Tasks}} {{.Machine.CurrentTask}} {{.Machine.Meta.color}} {{index .Machine.Profiles 0}}`, `2 0 blue cluster`},
 		{`{{get .Machine.Params "own"}}`, `m`},
 		{`{{get (.Machine | toJson | fromJson) "Name"}}`, `node1.example.com`},

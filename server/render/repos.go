@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"drp/models"
@@ -56,8 +57,10 @@ func (d *Data) repos() ([]*Repo, error) {
 	return list, nil
 }
 
+// serves tells whether machines of a system and an architecture use the repository, which may name
+// the architecture as its distribution does.
 func (r *Repo) serves(os, arch string) bool {
-	return os != "" && slices.Contains(r.OS, os) && (r.Arch == "" || r.Arch == "any" || r.Arch == arch)
+	return os != "" && slices.Contains(r.OS, os) && (r.Arch == "" || r.Arch == "any" || models.ArchOf(r.Arch) == models.ArchOf(arch))
 }
 
 // MachineRepos are the repositories for the operating system the machine runs.
@@ -129,7 +132,11 @@ func (r *Repo) UrlFor(component string) string {
 	if r.family() == "scientificlinux" {
 		return r.URL + "/" + r.Distribution + "/$basearch/" + component
 	}
-	return r.URL + "/" + r.Distribution + "/" + component + "/$basearch"
+	u := r.URL + "/" + r.Distribution + "/" + component + "/$basearch"
+	if major, err := strconv.Atoi(r.Distribution); r.family() == "centos" && err == nil && major >= 8 {
+		u += "/os" // beside the sources and the debuginfo, which mirrors kept elsewhere before
+	}
+	return u
 }
 
 // Install is what an installer's answers say of the repository: a kickstart or a preseed.
