@@ -12,9 +12,8 @@ import (
 	"os"
 	"strings"
 
+	packs "drp/content"
 	"drp/models"
-
-	"sigs.k8s.io/yaml"
 )
 
 // text reads what an argument stands for: "-" is stdin, an http URL or the name of a file its
@@ -96,11 +95,19 @@ func toJSON(raw []byte) (json.RawMessage, error) {
 	if json.Compact(&compact, raw) == nil {
 		return compact.Bytes(), nil
 	}
-	out, err := yaml.YAMLToJSON(raw)
+	return packs.ToJSON(raw, nil)
+}
+
+// object reads an argument that must describe an object of the kind, or some of its fields.
+func (k *kind) object(ctx context.Context, arg string) (document, error) {
+	raw, err := k.text(ctx, arg)
 	if err != nil {
-		return nil, fmt.Errorf("error converting YAML to JSON: %w", err)
+		return nil, err
 	}
-	return out, nil
+	if raw, err = packs.ToJSON(raw, k.info.New()); err != nil {
+		return nil, err
+	}
+	return toDocument(raw)
 }
 
 // decode reads an argument into a Go value; the errors read like those of drpcli.

@@ -49,7 +49,7 @@ func (k *kind) params() *cobra.Command {
 			if len(args) == 1 {
 				return k.prints(k.do(ctx, http.MethodGet, k.at(args[0], "params"), nil, s.options()...))
 			}
-			all, err := k.object(ctx, args[1])
+			all, err := k.app.object(ctx, args[1])
 			if err != nil {
 				return err
 			}

@@ -115,7 +115,7 @@ func readSection(dir fs.FS, section string, c *models.Content) error {
 		file := path.Join(section, f.Name())
 		raw, err := readObject(dir, file)
 		if err == nil {
-			err = Add(c, section, raw)
+			err = put(c, section, raw) // of two with the same key, the later file counts
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
@@ -131,23 +131,14 @@ func readObject(dir fs.FS, file string) (json.RawMessage, error) {
 	}
 	switch ext := path.Ext(file); {
 	case ext == ".json" || ext == ".yaml" || ext == ".yml":
-		return toJSON(raw)
+		if info, ok := models.KindOf(path.Dir(file)); ok {
+			return ToJSON(raw, info.New())
+		}
+		return ToJSON(raw, nil)
 	case path.Dir(file) == "templates":
 		return models.Marshal(map[string]string{"ID": path.Base(file), "Contents": string(raw)})
 	}
 	return nil, fmt.Errorf("only templates may be other than .json, .yaml and .yml")
-}
-
-// toJSON turns YAML into JSON; JSON keeps its digits.
-func toJSON(raw []byte) (json.RawMessage, error) {
-	if json.Valid(raw) {
-		return raw, nil
-	}
-	out, err := yaml.YAMLToJSON(raw)
-	if err != nil {
-		return nil, fmt.Errorf("error converting YAML to JSON: %w", err)
-	}
-	return out, nil
 }
 
 // transient are the fields that belong to an object on a server, not in a pack.
@@ -155,32 +146,48 @@ var transient = []string{"Validated", "Available", "Errors", "ReadOnly", "Bundle
 
 // Add puts an object into a pack, under its own key. Two with the same key are a mistake.
 func Add(c *models.Content, section string, raw json.RawMessage) error {
-	var doc map[string]any
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if err := d.Decode(&doc); err != nil {
-		return fmt.Errorf("error unmarshaling JSON: while decoding JSON: %w", err)
-	}
-	key, err := keyOf(section, doc)
+	_, key, err := object(section, raw)
 	if err != nil {
 		return err
 	}
+	if _, twice := c.Sections[section][key]; twice {
+		return fmt.Errorf("%s/%s is in the pack twice", section, key)
+	}
+	return put(c, section, raw)
+}
+
+// put is Add that replaces an object of the same key.
+func put(c *models.Content, section string, raw json.RawMessage) error {
+	doc, key, err := object(section, raw)
+	if err != nil {
+		return err
+	}
+	if c.Sections[section] == nil {
+		c.Sections[section] = map[string]json.RawMessage{}
+	}
+	c.Sections[section][key], err = models.Marshal(doc)
+	return err
+}
+
+// object is an object as a pack holds it, and its key.
+func object(section string, raw json.RawMessage) (doc map[string]any, key string, err error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&doc); err != nil {
+		return nil, "", fmt.Errorf("error unmarshaling JSON: while decoding JSON: %w", err)
+	}
+	if key, err = keyOf(section, doc); err != nil {
+		return nil, "", err
+	}
 	if info, ok := models.KindOf(section); ok {
 		if err := json.Unmarshal(raw, info.New()); err != nil {
-			return err
+			return nil, "", err
 		}
 		for _, field := range transient {
 			delete(doc, member(doc, field))
 		}
 	}
-	if c.Sections[section] == nil {
-		c.Sections[section] = map[string]json.RawMessage{}
-	}
-	if _, twice := c.Sections[section][key]; twice {
-		return fmt.Errorf("%s/%s is in the pack twice", section, key)
-	}
-	c.Sections[section][key], err = models.Marshal(doc)
-	return err
+	return doc, key, nil
 }
 
 // keyOf is the key of an object of a kind we know, or the Id or Name of another.
