@@ -18,8 +18,9 @@ func (a *app) lintContent() *cobra.Command {
 		use: "lint [path]", short: "Check a content pack without a server",
 		long: "Check a content pack, a folder or a file, without a server: syntax, unknown fields, references, templates,\n" +
 			"params that are used but not declared, values against their schemas, and what describes the pack. Each\n" +
-			"finding stands on a line with its file and line number; -F json prints them as data. The exit status is 1\n" +
-			"when there are errors, and 0 when there are none or only warnings. What the pack requires is looked for\n" +
+			"finding stands on a line with its file and line number; -F json prints them as data. An error cannot work on a\n" +
+			"server; a field that is dropped, or what another pack may bring, is a warning. The exit status is 1 when there\n" +
+			"are errors, and 0 when there are none or only warnings. What the pack requires is looked for\n" +
 			"among the packs that come with drp and those that --with names.",
 		example: "drp contents lint .\ndrp contents lint pack.yaml --with ../base --with other.yaml -F json", args: between(0, 1, " requires at most 1 argument"),
 		flags: func(f *pflag.FlagSet) {

@@ -32,7 +32,7 @@ func TestLintTellsByTheExitStatus(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"._Name.meta": "mine", "._Version.meta": "v1", file: "Name: xx\nTmplates: []\n"} {
+	for name, text := range map[string]string{"._Name.meta": "mine", "._Version.meta": "v1", file: "Name: xx\nPrerequisites: [xx]\n"} {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(dir, name)
 		}
@@ -44,7 +44,7 @@ func TestLintTellsByTheExitStatus(t *testing.T) {
 	want(t, "status", r.status, 1)
 	want(t, "stderr", r.err, "Error: 1 error in the pack\n")
 	want(t, "findings", r.out, filepath.Join(dir, "._Description.meta")+":1: warning: the pack has no Description\n"+
-		file+":1: warning: task xx has no Description\n"+file+":2: error: a task has no field Tmplates; did you mean Templates?\n")
+		file+":1: warning: task xx has no Description\n"+file+":2: error: task xx depends on itself: xx -> xx\n")
 	data := call{}.drp(t, "contents", "lint", dir, "-F", "json")
 	var found []lint.Finding
 	if err := json.Unmarshal([]byte(data.out), &found); err != nil || len(found) != 3 || data.status != 1 {

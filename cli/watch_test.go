@@ -101,7 +101,7 @@ func TestAFolderIsUploadedWheneverItChanges(t *testing.T) {
 
 	refuse.Store(true)
 	w.write("stages/new.yaml", "Name: new\nDescription: e\nTasks: [two]\n")
-	w.says("stages/new.yaml:3: error: task two does not exist", "~ stages/new", "not uploaded: PUT: contents/mine: no")
+	w.says("stages/new.yaml:3: warning: task two is not in this pack, which has no Prerequisites that may bring it", "~ stages/new", "not uploaded: PUT: contents/mine: no")
 
 	refuse.Store(false)
 	w.write("stages/new.yaml", "Name: new\nDescription: e\nTasks: [one]\n")

@@ -18,7 +18,8 @@ import (
 // Severity is how bad a finding is.
 type Severity string
 
-// An Error is refused by the server, or cannot work. A Warning may be meant.
+// An Error is refused by the server, or cannot work. A Warning may be meant: public packs that work
+// drop a field, rely on what another pack brings, or leave a param to the operator.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
@@ -42,7 +43,7 @@ func (f Finding) String() string {
 func Check(path string, with ...*models.Content) ([]Finding, error) {
 	l := &linter{
 		objects: map[[2]string]*object{}, known: map[[2]string]models.Object{}, from: map[[2]string]string{},
-		defines: map[string]bool{}, broken: map[string]bool{}, metaAt: map[string]place{},
+		defines: map[string]bool{}, broken: map[string]bool{}, yaml: map[string]bool{}, metaAt: map[string]place{},
 	}
 	if err := l.read(path); err != nil {
 		return nil, err
@@ -83,6 +84,7 @@ type linter struct {
 	unseen []string                    // prerequisites that nobody gave
 	texts  []*text                     // all templates
 	broken map[string]bool             // kinds of which an object could not be read, and so may be any
+	yaml   map[string]bool             // files whose numbers become texts where fields are texts
 	// defines are the names that templates of the pack define within themselves.
 	defines map[string]bool
 }
@@ -174,7 +176,7 @@ func (l *linter) find(kind, key string) (models.Object, bool) {
 // checkObject looks at one object by itself.
 func (l *linter) checkObject(o *object) {
 	if first := l.objects[[2]string{o.kind, o.key}]; first != o {
-		l.add(o.place, Error, "%s %s is there twice: see %s:%d", single(o.kind), o.key, first.file, first.line)
+		l.add(o.place, Warning, "%s %s is there twice, and this one counts: see %s:%d", single(o.kind), o.key, first.file, first.line)
 	}
 	if from, twice := l.from[[2]string{o.kind, o.key}]; twice {
 		l.add(o.place, Error, "%s %s is also in the pack %s, and packs do not override each other", single(o.kind), o.key, from)

@@ -26,6 +26,7 @@ var sound = map[string]string{
 	"tasks/first.yaml":      "Name: first\nDescription: d\nTemplates:\n- Name: a\n  Path: \"\"\n  Contents: |\n    {{template \"setup.tmpl\" .}}\n    {{if .ParamExists \"color\"}}{{.Param \"color\" | toJson | quote}}{{end}}\n    {{range $i, $e := .ParamExpand \"cluster/machines\"}}{{printf \"%d %s\" $i $e}}{{break}}{{else}}none{{end}}\n",
 	"tasks/second.yaml":     "Name: second\nDescription: d\nPrerequisites: [first]\nRequiredParams: [size]\nTemplates:\n- {Name: a, ID: other.tmpl}\n",
 	"bootenvs/env.yaml":     "Name: env\nDescription: d\nOS: {Name: env}\nBootParams: \"x={{.Param \\\"size\\\"}}\"\nTemplates:\n- Name: ipxe\n  Path: '{{.Machine.Address}}.ipxe'\n  Contents: \"#!ipxe\\nexit\\n\"\n",
+	"stages/idle.yaml":      "Name: idle\nDescription: d\nRequiredParams:\nTasks: null\n",
 	"stages/work.yaml":      "Name: work\nDescription: d\nBootEnv: env\nProfiles: [top]\nTasks:\n- first\n- cluster-join\n- bootenv:local\n- \"action:some:thing\"\n- second\n",
 	"workflows/all.yaml":    "Name: all\nDescription: d\nStages:\n  - work\n  - none\n  - cluster-done\n",
 	".git/config":           "x", "README.md": "x",
@@ -78,14 +79,15 @@ func TestEachDefectIsFoundAtItsLine(t *testing.T) {
 		{"profiles/x.json", "{\n  \"Name\": \"pp\",\n  \"Description\": \"d\"\n«", Error, "unexpected end of JSON input"},
 		{"profiles/x.yaml", "«- Name: pp\n", Error, "an object is a mapping of its fields, not a list"},
 		{"profiles/x.yaml", "«Nme: pp\nDescription: d\n", Error, "Name is missing (is it Nme?)"},
-		{"profiles/x.yaml", "Name: xx\nDescription: d\nParams:\n  size: 1\n  «size: 2\n", Error, "size is there twice: see line 4"},
+		{"profiles/x.yaml", "Name: xx\nDescription: d\nParams:\n  size: 1\n  «size: 2\n", Warning, "size is there twice, and this one counts: see line 4"},
 		{"profiles/x.yaml", "Name: xx\nDescription: d\n«description: e\n", Error, "description is the same field as Description"},
-		{"profiles/x.yaml", "Name: xx\nDescription: d\n«Parms:\n  size: 1\n", Error, "a profile has no field Parms; did you mean Params?"},
-		{"stages/x.yaml", "Name: xx\nDescription: d\n«Zzzzzzzz: 1\n", Error, "a stage has no field Zzzzzzzz"},
-		{"tasks/x.yaml", "Name: xx\nDescription: d\nTemplates:\n- Name: a\n  Contents: b\n  «Contnts: a\n", Error, "a task's Template has no field Contnts; did you mean Contents?"},
+		{"profiles/x.yaml", "Name: xx\nDescription: d\n«Parms:\n  size: 1\n", Warning, "a profile has no field Parms, and the server drops it; did you mean Params?"},
+		{"stages/x.yaml", "Name: xx\nDescription: d\n«Zzzzzzzz: 1\n", Warning, "a stage has no field Zzzzzzzz, and the server drops it"},
+		{"tasks/x.yaml", "Name: xx\nDescription: d\nTemplates:\n- Name: a\n  Contents: b\n  «Contnts: a\n", Warning, "a task's Template has no field Contnts, and the server drops it; did you mean Contents?"},
 		{"tasks/x.yaml", "Name: xx\nDescription: d\nTemplates:\n  «Name: a\n", Error, "a mapping stands where a list must"},
-		{"tasks/x.yaml", "Name: xx\nDescription: «5\n", Error, "a number stands where a text must"},
-		{"tasks/x.yaml", "Name: xx\nDescription: «yes\n", Error, "put it in quotes"},
+		{"tasks/x.yaml", "Name: xx\nDescription: «5\n", Warning, "5 is a number here, where a text must stand: put it in quotes"},
+		{"tasks/x.json", "{\n\"Name\": \"xx\",\n\"Description\": «5\n}\n", Error, "a number stands where a text must"},
+		{"tasks/x.yaml", "Name: xx\nDescription: «yes\n", Warning, "yes is true or false here, where a text must stand: put it in quotes"},
 		{"params/x.yaml", "Name: xx\nDescription: d\nSecure: «sure\n", Error, "a text stands where true or false must"},
 		{"tasks/x.yaml", "Name: xx\nDescription: d\nTemplates:\n- Name: a\n  ID: lib.sh.tmpl\n- «Name: b\n", Error, "Template[1] must have either an ID"},
 		{"tasks/x.yaml", "«Name: 'x y!'\nDescription: d\n", Error, "Invalid Name"},
@@ -94,7 +96,7 @@ func TestEachDefectIsFoundAtItsLine(t *testing.T) {
 		{"tasks/deep/x.yaml", "x", Warning, "no part of the pack"},
 		{"taks/x.yaml", "Name: xx", Error, "packs have no section taks; did you mean tasks?"},
 		{"machines/x.yaml", "Name: xx", Error, "packs have no section machines"},
-		{"tasks/third.yaml", "«Name: second\nDescription: d\n", Error, "task second is there twice: see "},
+		{"tasks/third.yaml", "«Name: second\nDescription: d\n", Warning, "task second is there twice, and this one counts: see "},
 		{"tasks/third.yaml", "«Name: cluster-join\nDescription: d\n", Error, "also in the pack drp-core"},
 		{"stages/x.yaml", "Name: xx\nDescription: d\nTasks:\n- first\n- «secnd\n", Error, "task secnd does not exist; did you mean second?"},
 		{"stages/x.yaml", "Name: xx\nDescription: d\nTasks:\n- first\n- «stage:wrk\n", Error, "stage wrk does not exist; did you mean work?"},
@@ -110,12 +112,13 @@ func TestEachDefectIsFoundAtItsLine(t *testing.T) {
 		{"tasks/x.yaml", "Name: xx\nDescription: d\nTemplates:\n- Name: a\n  Contents: «\"one\\n{{if\"\n", Error, "task xx: template: unclosed action"},
 		{"tasks/x.yaml", "Name: xx\nDescription: d\nTemplates:\n- Name: a\n  Contents: |-\n\n    one\n    «{{.Param \"size\" | toJsn}}\n", Error, `function "toJsn" is not defined; did you mean toJson?`},
 		{"tasks/x.yaml", "Name: xx\nDescription: d\nTemplates:\n- Name: a\n  Path: «'{{env \"HOME\"}}'\n  Contents: a\n", Error, `function "env" is not defined`},
-		{"templates/x.tmpl", "one\ntwo {{/* of\nmany lines */}}\n{{with .Machine}}\n«{{template \"lib.sh\" .}}{{end}}\n", Error, "template lib.sh does not exist"},
-		{"templates/x.tmpl", "one\n{{range .Tasks}}x{{else}}\n«{{$x := $.CallTemplate \"stup.tmpl\" .}}{{$x}}{{end}}\n", Error, "template stup.tmpl does not exist; did you mean setup.tmpl?"},
+		{"templates/x.tmpl", "one\ntwo {{/* of\nmany lines */}}\n\n«{{template \"lib.sh\" .}}\n", Error, "template lib.sh does not exist"},
+		{"templates/x.tmpl", "one\n«{{if eq 1 2}}x{{else}}{{template \"of-another-pack\" .}}{{end}}\n", Warning, "template of-another-pack does not exist"},
+		{"templates/x.tmpl", "one\n{{range .Tasks}}x{{else}}\n«{{$x := $.CallTemplate \"stup.tmpl\" .}}{{$x}}{{end}}\n", Warning, "template stup.tmpl does not exist; did you mean setup.tmpl?"},
 		{"templates/x.tmpl", "one\n\n«{{.Param \"cluster/machine\"}}\n", Error, "param cluster/machine is used and not declared; did you mean cluster/machines?"},
-		{"templates/x.tmpl", "one\n{{if eq 1 2}}{{else}}\n{{len («$.ComposeParam \"undeclared-thing\")}}{{end}}\n", Error, "param undeclared-thing is used and not declared"},
+		{"templates/x.tmpl", "one\n{{if eq 1 2}}{{else}}\n{{len («$.ComposeParam \"undeclared-thing\")}}{{end}}\n", Warning, "param undeclared-thing is used and not declared"},
 		{"templates/x.tmpl", "one\n«{{if .ParamExists \"undeclared-thing\"}}{{.Param \"undeclared-thing\"}}{{end}}\n", Warning, "param undeclared-thing is used and not declared"},
-		{"bootenvs/x.yaml", "Name: xx\nDescription: d\nOS: {Name: xx}\nBootParams: «'{{.Param \"undeclared-thing\"}}'\n", Error, "param undeclared-thing"},
+		{"bootenvs/x.yaml", "Name: xx\nDescription: d\nOS: {Name: xx}\nBootParams: «'{{.Param \"undeclared-thing\"}}'\n", Warning, "param undeclared-thing"},
 		{"profiles/x.yaml", "Name: xx\nDescription: d\nParams:\n  size: 1\n  «undeclared-thing: 1\n", Warning, "param undeclared-thing is used and not declared"},
 		{"profiles/x.yaml", "Name: xx\nDescription: d\nParams:\n  size: «four\n", Error, "the value of size: Invalid type. Expected: integer, given: string"},
 		{"profiles/x.yaml", "Name: xx\nDescription: d\nParams:\n  color:\n    a: red\n    b: «5\n", Error, "the value of color at b: Invalid type"},
@@ -159,6 +162,7 @@ func TestALineOfABundleIsThatOfItsFile(t *testing.T) {
 	text := `meta:
   Name: bundle
   Version: v1.0.0
+  Prerequisites: BasicStore
   Description: d
   «Colour: red
 sections:
@@ -225,9 +229,28 @@ func TestPacksThatAreGivenAreLookedInto(t *testing.T) {
 	if found := check(t, dir, other); len(found) != 0 {
 		t.Errorf("given: %v", found)
 	}
+	other.Meta.Version = packs.New().Meta.Version
+	if found := check(t, dir, other); len(found) != 0 {
+		t.Errorf("given, with no version yet: %v", found)
+	}
 	other.Meta.Prerequisites = "sound"
 	if found := check(t, dir, other); len(found) != 1 || !strings.Contains(found[0].Text, "sound -> elsewhere -> sound") {
 		t.Errorf("a cycle of packs: %v", found)
+	}
+}
+
+// A pack that names no prerequisites may still rest on others: so do public ones.
+func TestWhatMayComeWithAnyPackIsNoError(t *testing.T) {
+	files := map[string]string{"._Name.meta": "lone", "._Version.meta": "v1", "._Description.meta": "d",
+		"stages/x.yaml": "Name: xx\nDescription: d\nTasks: [their-task]\n", "templates/x.tmpl": "{{template \"their-own\" .}}"}
+	found := check(t, folder(t, files))
+	for _, f := range found {
+		if f.Severity != Warning || !strings.Contains(f.Text, "is not in this pack, which has no Prerequisites") {
+			t.Error(f)
+		}
+	}
+	if len(found) != 2 {
+		t.Errorf("%d findings, want two: %v", len(found), found)
 	}
 }
 

@@ -81,8 +81,8 @@ func (l *linter) checkLayers(at place, with []*models.Content) {
 	var list []string
 	for _, item := range strings.Split(l.meta.Prerequisites, ",") {
 		name, constraint, _ := strings.Cut(item, ":")
-		if _, ok := versions[strings.TrimSpace(name)]; !ok {
-			continue
+		if v, ok := versions[strings.TrimSpace(name)]; !ok || v == "" || v == packs.New().Meta.Version {
+			continue // it may get its version when it is bundled
 		}
 		if _, err := packs.Constraint(strings.TrimSpace(constraint)); strings.TrimSpace(constraint) == "" || err == nil {
 			list = append(list, item)

@@ -177,8 +177,19 @@ func (l *linter) checkFields(file string, n *yaml.Node, t reflect.Type, of strin
 		}
 	case reflect.String:
 		want = "a text"
-		if n.Kind == yaml.ScalarNode && n.Style == 0 && oldBool(n.Value) {
-			l.add(place{file, n.Line}, Error, "%s is true or false here, where a text must stand: put it in quotes", n.Value)
+		if n.Kind != yaml.ScalarNode || n.Style != 0 {
+			break
+		}
+		if old := oldBool(n.Value); old || l.yaml[file] && shape(n) != want {
+			s := Error
+			if l.yaml[file] { // it becomes a text, maybe not the one that was meant
+				s = Warning
+			}
+			was := shape(n)
+			if old {
+				was = "true or false"
+			}
+			l.add(place{file, n.Line}, s, "%s is %s here, where a text must stand: put it in quotes", n.Value, was)
 			return
 		}
 	case reflect.Bool:
@@ -223,7 +234,7 @@ func (l *linter) checkStruct(file string, n *yaml.Node, t reflect.Type, of strin
 		lower := strings.ToLower(k.Value)
 		ft, ok := fields[lower]
 		if !ok {
-			l.add(place{file, k.Line}, Error, "a %s has no field %s%s", of, k.Value, hint(k.Value, names))
+			l.add(place{file, k.Line}, Warning, "a %s has no field %s, and the server drops it%s", of, k.Value, hint(k.Value, names))
 			continue
 		}
 		if was := first[lower]; was != "" && was != k.Value {

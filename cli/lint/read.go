@@ -16,7 +16,6 @@ import (
 	"drp/models"
 
 	"go.yaml.in/yaml/v3"
-	sigs "sigs.k8s.io/yaml"
 )
 
 // read takes in the pack at a path.
@@ -111,7 +110,8 @@ func (l *linter) readFile(file, kind string) error {
 	}
 	switch ext := filepath.Ext(file); {
 	case ext == ".json" || ext == ".yaml" || ext == ".yml":
-		doc, asJSON := l.parse(file, raw)
+		l.yaml[file] = !json.Valid(raw)
+		doc, asJSON := l.parse(file, raw, kindOf(kind).New())
 		if doc == nil {
 			l.broken[kind] = true
 			return nil
@@ -141,8 +141,8 @@ func (l *linter) keep(o *object) {
 }
 
 // parse reads a file as YAML, of which JSON is a part: its nodes, and the JSON that the server
-// gets. Of what is wrong with it both are nil.
-func (l *linter) parse(file string, raw []byte) (*yaml.Node, []byte) {
+// gets. Into is as packs.ToJSON has it. Of what is wrong with it both are nil.
+func (l *linter) parse(file string, raw []byte, into any) (*yaml.Node, []byte) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(raw, &doc); err != nil {
 		l.unreadable(file, err, raw)
@@ -152,16 +152,10 @@ func (l *linter) parse(file string, raw []byte) (*yaml.Node, []byte) {
 		l.add(place{file, 1}, Error, "the file is empty")
 		return nil, nil
 	}
-	before := len(l.found)
 	l.checkTwins(file, doc.Content[0])
-	asJSON, err := sigs.YAMLToJSON(raw)
-	if json.Valid(raw) { // keeps its digits
-		asJSON, err = raw, nil
-	}
+	asJSON, err := packs.ToJSON(raw, into)
 	if err != nil {
-		if len(l.found) == before {
-			l.unreadable(file, err, raw)
-		}
+		l.unreadable(file, err, raw)
 		return nil, nil
 	}
 	return doc.Content[0], asJSON
@@ -191,7 +185,7 @@ func (l *linter) checkTwins(file string, n *yaml.Node) {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
 			if line, twice := first[key.Value]; twice {
-				l.add(place{file, key.Line}, Error, "%s is there twice: see line %d", key.Value, line)
+				l.add(place{file, key.Line}, Warning, "%s is there twice, and this one counts: see line %d", key.Value, line)
 			}
 			first[key.Value] = key.Line
 		}
@@ -246,7 +240,7 @@ func (l *linter) readBundle() error {
 	if err != nil {
 		return err
 	}
-	doc, asJSON := l.parse(l.root, raw)
+	doc, asJSON := l.parse(l.root, raw, nil)
 	if doc == nil {
 		return nil
 	}

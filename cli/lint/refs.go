@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	packs "drp/content"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -54,7 +56,7 @@ func (l *linter) checkReferences() {
 
 // scalars are the texts of a field that is one or a list of them.
 func scalars(n *yaml.Node) []*yaml.Node {
-	if n = resolved(n); n == nil {
+	if n = resolved(n); n == nil || n.Tag == "!!null" {
 		return nil
 	}
 	if n.Kind == yaml.ScalarNode {
@@ -95,8 +97,12 @@ func (l *linter) missing(at place, s Severity, kind, key string) {
 		return
 	}
 	near := hint(key, l.keysOf(kind))
-	if len(l.unseen) == 0 || near != "" {
+	switch {
+	case near != "" || len(l.unseen) == 0 && len(packs.Prerequisites(l.meta)) > 0:
 		l.add(at, s, "%s %s does not exist%s", single(kind), key, near)
+		return
+	case len(l.unseen) == 0:
+		l.add(at, Warning, "%s %s is not in this pack, which has no Prerequisites that may bring it", single(kind), key)
 		return
 	}
 	l.add(at, Warning, "%s %s is not in this pack; if it comes with %s, give that with --with", single(kind), key, strings.Join(l.unseen, " or "))

@@ -87,7 +87,7 @@ func (l *linter) parseText(t *text) {
 		t.trees[""] = tree
 		delete(t.trees, "template")
 		for _, tree := range t.trees {
-			each(tree.Root, func(n parse.Node) {
+			each(tree.Root, false, func(n parse.Node, _ bool) {
 				if method, name, _ := call(n); strings.HasPrefix(method, "ParamExists") {
 					t.tests[name] = true
 				}
@@ -110,21 +110,24 @@ func (l *linter) parseText(t *text) {
 var paramCalls = []string{"Param", "ParamExists", "ParamExpand", "ParamCompose", "ComposeParam", "ParamComposeExpand", "ParamAsJSON", "ParamAsYAML"}
 
 func (l *linter) checkTree(t *text, tree *parse.Tree, known []string) {
-	each(tree.Root, func(n parse.Node) {
+	each(tree.Root, false, func(n parse.Node, maybe bool) {
+		severity := Error
+		if maybe { // there are templates that choose among those of packs that need not be there
+			severity = Warning
+		}
 		switch n := n.(type) {
 		case *parse.IdentifierNode:
 			if !slices.Contains(known, n.Ident) {
 				l.add(t.at(n.Pos), Error, "%s: template: function %q is not defined%s", t.owner, n.Ident, hint(n.Ident, known))
 			}
 		case *parse.TemplateNode:
-			l.checkInclude(t, n.Name, n.Pos)
+			l.checkInclude(t, severity, n.Name, n.Pos)
 		}
 		switch method, name, pos := call(n); {
 		case method == "CallTemplate":
-			l.checkInclude(t, name, pos)
+			l.checkInclude(t, severity, name, pos)
 		case slices.Contains(paramCalls, method):
-			severity := Error
-			if t.tests[name] {
+			if severity = Error; t.tests[name] {
 				severity = Warning
 			}
 			l.checkParam(t.at(pos), severity, name)
@@ -132,15 +135,16 @@ func (l *linter) checkTree(t *text, tree *parse.Tree, known []string) {
 	})
 }
 
-func (l *linter) checkInclude(t *text, name string, pos parse.Pos) {
+func (l *linter) checkInclude(t *text, s Severity, name string, pos parse.Pos) {
 	if l.defines[name] {
 		return
 	}
-	l.missing(t.at(pos), Error, "templates", name)
+	l.missing(t.at(pos), s, "templates", name)
 }
 
-// checkParam demands that a param that a template uses is declared, so that it has a type and
-// maybe a default. A param whose presence the template tests needs none of both.
+// checkParam asks that a param that a template uses is declared, so that it has a type and maybe a
+// default. Others than slips of the pen may be set by an operator, and a param whose presence the
+// template tests need not be set at all.
 func (l *linter) checkParam(at place, s Severity, name string) {
 	if _, ok := l.find("params", name); ok || l.broken["params"] {
 		return
@@ -149,6 +153,9 @@ func (l *linter) checkParam(at place, s Severity, name string) {
 	if len(l.unseen) > 0 && near == "" {
 		l.missing(at, Warning, "params", name)
 		return
+	}
+	if near == "" {
+		s = Warning
 	}
 	l.add(at, s, "param %s is used and not declared%s", name, near)
 }
@@ -174,36 +181,36 @@ func call(n parse.Node) (method, name string, pos parse.Pos) {
 	return method, constant.Text, constant.Pos
 }
 
-// each visits a node and all below it.
-func each(n parse.Node, visit func(parse.Node)) {
+// each visits a node and all below it, and tells of each whether it runs only on a condition.
+func each(n parse.Node, maybe bool, visit func(n parse.Node, maybe bool)) {
 	if n == nil || reflect.ValueOf(n).IsNil() {
 		return
 	}
-	visit(n)
+	visit(n, maybe)
 	branch := func(b *parse.BranchNode) {
-		each(b.Pipe, visit)
-		each(b.List, visit)
-		each(b.ElseList, visit)
+		each(b.Pipe, maybe, visit)
+		each(b.List, true, visit)
+		each(b.ElseList, true, visit)
 	}
 	switch n := n.(type) {
 	case *parse.ListNode:
 		for _, c := range n.Nodes {
-			each(c, visit)
+			each(c, maybe, visit)
 		}
 	case *parse.ActionNode:
-		each(n.Pipe, visit)
+		each(n.Pipe, maybe, visit)
 	case *parse.PipeNode:
 		for _, c := range n.Cmds {
-			each(c, visit)
+			each(c, maybe, visit)
 		}
 	case *parse.CommandNode:
 		for _, c := range n.Args {
-			each(c, visit)
+			each(c, maybe, visit)
 		}
 	case *parse.ChainNode:
-		each(n.Node, visit)
+		each(n.Node, maybe, visit)
 	case *parse.TemplateNode:
-		each(n.Pipe, visit)
+		each(n.Pipe, maybe, visit)
 	case *parse.IfNode:
 		branch(&n.BranchNode)
 	case *parse.RangeNode:
