@@ -180,9 +180,9 @@ func (p *problems) tasks(entries []string, machine bool) {
 	}
 }
 
-// Generate fills in the key and the secret.
+// Generate fills in the key and the secret. The zero UUID is that of no machine.
 func (m *Machine) Generate() {
-	if m.Uuid == "" {
+	if m.Uuid == "" || m.Uuid == ZeroUUID {
 		m.Uuid = NewUUID()
 	}
 	if m.Secret == "" {
