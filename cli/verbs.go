@@ -87,7 +87,7 @@ const unset = -1 << 31
 func (p *page) add(f *pflag.FlagSet) {
 	f.IntVar(&p.limit, "limit", unset, "at most this many")
 	f.IntVar(&p.offset, "offset", unset, "leave out this many at the start")
-	f.StringVar(&p.sort, "sort", "", "order by this field instead of the key")
+	f.StringVar(&p.sort, "sort", "", "order by this field, param or Meta.KEY instead of the key")
 	f.BoolVar(&p.reverse, "reverse", false, "last first")
 	f.Lookup("limit").DefValue, f.Lookup("offset").DefValue = "0", "0"
 }

@@ -25,7 +25,7 @@ var queryParams = map[string]parameter{
 		"instead of a field the name of a param, or Meta.KEY", Style: "form", Explode: &yes, Schema: &schema{Type: "object", AdditionalProperties: &schema{Type: "string"}}},
 	"limit":   {Description: "at most this many", Schema: integer},
 	"offset":  {Description: "leave out this many at the start", Schema: integer},
-	"sort":    {Description: "order by this index instead of the key"},
+	"sort":    {Description: "order by this index, param or Meta.KEY instead of the key"},
 	"reverse": {Description: "last first", Schema: boolean},
 	"slim":    {Description: "leave these empty: Params, Meta or both, separated by a comma"},
 	"params":  {Description: "only these params, separated by commas"},
