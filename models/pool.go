@@ -58,10 +58,6 @@ const (
 	PoolHoldLeave   = "HoldLeave"
 )
 
-var poolStatuses = []string{
-	PoolJoining, PoolHoldJoin, PoolFree, PoolBuilding, PoolHoldBuild, PoolInUse, PoolDestroying, PoolHoldDestroy, PoolLeaving, PoolHoldLeave,
-}
-
 // PoolResult is what became of a machine that was asked to move.
 type PoolResult struct {
 	Name      string

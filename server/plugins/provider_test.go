@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -131,7 +132,9 @@ func (f fake) listen(in, out string) {
 	}
 	call := func(what string, v any) {
 		raw, _ := json.Marshal(v)
-		c := http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", out) }}}
+		c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", out)
+		}}}
 		if res, err := c.Post("http://server/api-plugin-server/v4/"+what, "application/json", strings.NewReader(string(raw))); err == nil {
 			res.Body.Close()
 		}

@@ -416,11 +416,10 @@ func TestTheIndexIsThatOfTheMachines(t *testing.T) {
 	})
 }
 
-// TestNothingIsRenderedBeforeItIsAskedFor: a thousand machines enter a stage, and only those whose
+// TestNothingIsRenderedBeforeItIsAskedFor: three hundred machines enter a stage, and only those whose
 // paths are asked for have anything rendered.
 func TestNothingIsRenderedBeforeItIsAskedFor(t *testing.T) {
 	made := 0
-	const n = 300
 	list := []models.Object{&models.BootEnv{Name: "env"}, &models.Stage{Name: "stage", Templates: []models.TemplateInfo{
 		placed("a", `{{.Machine.Path}}/{{.ApiHostURL | trunc 0}}a`, "{{.GenerateToken}}"), placed("b", `{{.Param "xx"}}{{.ApiHostURL | trunc 0}}/b`, "b")}}}
 	w := newSite(t, list...)
