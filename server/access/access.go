@@ -16,6 +16,9 @@ func Register(s *objects.Service) {
 	for kind := range references {
 		s.AddRule(kind, visible)
 	}
+	for _, kind := range []string{"users", "roles", "tasks"} {
+		s.AddRule(kind, gifts)
+	}
 	s.AddRule("tenants", tenant)
 	s.AddRule("users", freshSecret)
 	s.AddRule("users", lastMaster)

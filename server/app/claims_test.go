@@ -356,3 +356,48 @@ func TestNobodyIsListedForBeingHimself(t *testing.T) {
 		t.Errorf("who may get everybody gets %d users in a list, want 2", len(list))
 	}
 }
+
+// TestNobodyGivesAwayWhatHeDoesNotHave: by a role, a user, a password or a task, in whatever verb; what
+// he has he may give, and he may change the rest of what others have given more to.
+func TestNobodyGivesAwayWhatHeDoesNotHave(t *testing.T) {
+	a, admin, _ := start(t, config(t))
+	admin.must("POST", "/roles", `{"Name":"reader","Claims":[{"scope":"machines","action":"get","specific":"*"}]}`, nil)
+	admin.must("POST", "/roles", `{"Name":"keeper","Claims":[{"scope":"users,roles,tasks","action":"*","specific":"*"},{"scope":"machines","action":"get","specific":"*"}]}`, nil)
+	admin.must("POST", "/users", `{"Name":"kim","Roles":["keeper"]}`, nil)
+	admin.must("POST", "/users", `{"Name":"ann","Roles":["superuser"]}`, nil)
+	admin.must("POST", "/users", `{"Name":"bob"}`, nil)
+	admin.must("POST", "/tasks", `{"Name":"mighty","ExtraRoles":["superuser"],"ExtraClaims":[{"scope":"*","action":"*","specific":"*"}]}`, nil)
+	text, err := a.auth.UserToken(auth.System(), "kim", auth.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kim := client{t, admin.url, text}
+	const all, some = `{"scope":"*","action":"*","specific":"*"}`, `{"scope":"machines","action":"get","specific":"*"}`
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"POST", "/roles", `{"Name":"r1","Claims":[` + all + `]}`, 403},
+		{"POST", "/roles", `{"Name":"r1","Claims":[` + some + `,{"scope":"machines","action":"getSecure","specific":"*"}]}`, 403},
+		{"POST", "/roles", `{"Name":"r1","Claims":[` + some + `]}`, 201},
+		{"PUT", "/roles/r1", `{"Name":"r1","Claims":[` + all + `]}`, 403},
+		{"PATCH", "/roles/keeper", `[{"op":"add","path":"/Claims/-","value":` + all + `}]`, 403},
+		{"POST", "/users", `{"Name":"u1","Roles":["superuser"]}`, 403},
+		{"POST", "/users", `{"Name":"u1","Roles":["reader"]}`, 201},
+		{"PUT", "/users/u1", `{"Name":"u1","Roles":["superuser"]}`, 403},
+		{"PATCH", "/users/kim", `[{"op":"add","path":"/Roles/-","value":"superuser"}]`, 403},
+		{"PATCH", "/users/ann", `[{"op":"add","path":"/Description","value":"x"}]`, 200},
+		{"PUT", "/users/ann/password", `{"Password":"x"}`, 403},
+		{"PUT", "/users/bob/password", `{"Password":"x"}`, 200},
+		{"POST", "/tasks", `{"Name":"t1","ExtraClaims":[` + all + `]}`, 403},
+		{"POST", "/tasks", `{"Name":"t1","ExtraRoles":["superuser"]}`, 403},
+		{"POST", "/tasks", `{"Name":"t1","ExtraRoles":["reader"],"ExtraClaims":[` + some + `]}`, 201},
+		{"PATCH", "/tasks/t1", `[{"op":"add","path":"/ExtraRoles/-","value":"superuser"}]`, 403},
+		{"PATCH", "/tasks/mighty", `[{"op":"add","path":"/Description","value":"x"}]`, 200},
+		{"PUT", "/users/kim/password", `{"Password":"x"}`, 200}, // ends the token too
+	} {
+		if got := kim.do(c.method, c.path, c.body); got.status != c.status {
+			t.Errorf("%s %s %s: got %d %s, want %d", c.method, c.path, c.body, got.status, got.body, c.status)
+		}
+	}
+}
