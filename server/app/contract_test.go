@@ -141,12 +141,9 @@ func asJSON(v any) string {
 // zero is what drpcli sends for an object of which only some members are given: every field, lists
 // and maps null (§4.5).
 func zero(kind, members string) string {
-	var o any = &models.Job{}
-	if k, ok := models.KindOf(kind); ok {
-		o = k.New()
-	}
+	k, _ := models.KindOf(kind)
 	all, given := map[string]json.RawMessage{}, map[string]json.RawMessage{}
-	text, _ := models.Marshal(o)
+	text, _ := models.Marshal(k.New())
 	json.Unmarshal(text, &all)
 	if err := json.Unmarshal([]byte(members), &given); err != nil {
 		panic("contract: " + err.Error() + " in " + members)
@@ -157,7 +154,7 @@ func zero(kind, members string) string {
 	return asJSON(all)
 }
 
-// kindTexts are the fields of every kind (§3); those that are left out when empty are not among them.
+// kindFields are the fields of every kind (§3); those that are left out when empty are not among them.
 var kindFields = map[string]string{
 	"bootenvs":      "Name Description Documentation OS Templates Kernel Initrds BootParams RequiredParams OptionalParams OnlyUnknown Loaders",
 	"catalog_items": "Id Type Name ActualVersion Version ContentType Source Shasum256 NOJQSource Tip HotFix",
