@@ -104,7 +104,7 @@ func sinceTime(s string, now time.Time) (time.Time, error) {
 }
 
 func (b *supportBundle) add(name, what string, content []byte) error {
-	w, err := b.zip.Create("drp-support/" + name)
+	w, err := b.zip.CreateHeader(&zip.FileHeader{Name: "drp-support/" + name, Method: zip.Deflate, Modified: time.Now()})
 	if err == nil {
 		_, err = w.Write(content)
 	}
@@ -244,7 +244,11 @@ func (b *supportBundle) files(context.Context) error {
 				return err
 			}
 			defer in.Close()
-			out, err := b.zip.Create("drp-support/files/" + name)
+			header := &zip.FileHeader{Name: "drp-support/files/" + name, Method: zip.Deflate}
+			if st, err := in.Stat(); err == nil {
+				header.Modified = st.ModTime()
+			}
+			out, err := b.zip.CreateHeader(header)
 			if err == nil {
 				_, err = io.Copy(out, in)
 			}

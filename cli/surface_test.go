@@ -306,6 +306,19 @@ func TestEveryCallOfDrpcliIsAPossibleCall(t *testing.T) {
 	}
 }
 
+func TestFiltersAreWrittenAsDrpcliTakesThem(t *testing.T) {
+	s := newServer(t, map[string]string{"GET machines": `[]`})
+	for words, asked := range map[string]string{
+		"Name=a": "Name=a", "Name Eq a": "Name=Eq%28a%29", "Name Ne a reverse": "Name=Ne%28a%29&reverse=true", "sort Name reverse limit 2 offset 1": "limit=2&offset=1&reverse=true&sort=Name",
+		"reverse true Name=a": "Name=a&reverse=true", "reverse=true": "reverse=true", "decode": "decode=true", "slim Meta params a,b": "params=a%2Cb&slim=Meta", "reverse false": "reverse=false",
+		"Name In a,b": "Name=In%28a%2Cb%29", "Name re ^a": "Name=Re%28%5Ea%29", "Name Eq a Name Ne b": "Name=Eq%28a%29&Name=Ne%28b%29",
+		"Name Between a c": "Name=Between%28a%2Cc%29", "Name Except a c Runnable=true": "Name=Except%28a%2Cc%29&Runnable=true", "Name Between a,c": "Name=Between%28a%2Cc%29",
+	} {
+		r := s.call(t, append([]string{"machines", "list"}, strings.Fields(words)...)...)
+		want(t, words+": "+r.err, s.requests(), []string{"GET machines?" + asked})
+	}
+}
+
 func TestWhatDrpLacksIsSaidInASentence(t *testing.T) {
 	for _, line := range strings.Split(strings.TrimSpace(lackingCalls), "\n") {
 		s := newServer(t, nil)

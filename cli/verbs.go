@@ -55,7 +55,8 @@ func (k *kind) list() *cobra.Command {
 		short: "List " + k.name,
 		long: fmt.Sprintf("List the %s that match every filter. A filter is FIELD=VALUE, or the three words FIELD OP VALUE\n"+
 			"with one of the operators eq, ne, lt, lte, gt, gte, re, in, nin, between and except; the last four\n"+
-			"take values separated by commas. Instead of a field the name of a param will do, and Meta.KEY.", k.name),
+			"take values separated by commas, and the last two also two words. Instead of a field the name of a param will\n"+
+			"do, and Meta.KEY.", k.name),
 		example: fmt.Sprintf("drp %s list\ndrp %s list %s=true --sort %s --limit 10\ndrp %s list Key re '^w.*1$' -F table", k.name, k.name, k.aFlag(), k.info.KeyField, k.name),
 		args:    atLeast(0),
 		flags: func(p *pflag.FlagSet) {
@@ -114,7 +115,10 @@ var operators = map[string]string{
 }
 
 // listWords may stand before a value instead of as a flag.
-var listWords = []string{"sort", "reverse", "limit", "offset", "slim", "params"}
+var listWords = []string{"sort", "limit", "offset", "slim", "params"}
+
+// switches may stand there alone.
+var switches = []string{"reverse", "decode", "aggregate"}
 
 // addFilters turns the words of a list call into query parameters.
 func addFilters(q url.Values, args []string) error {
@@ -125,12 +129,22 @@ func addFilters(q url.Values, args []string) error {
 			op, known = operators[strings.ToLower(args[1])]
 		}
 		switch {
+		case known && (op == "Between" || op == "Except") && len(args) > 3 && !strings.Contains(args[2], ","):
+			q.Add(args[0], op+"("+args[2]+","+args[3]+")")
+			args = args[4:]
 		case known:
 			q.Add(args[0], op+"("+args[2]+")")
 			args = args[3:]
 		case isPair:
 			q.Add(name, value)
 			args = args[1:]
+		case slices.Contains(switches, args[0]):
+			q.Set(args[0], "true")
+			args = args[1:]
+			if len(args) > 0 && (args[0] == "true" || args[0] == "false") {
+				q.Set(name, args[0])
+				args = args[1:]
+			}
 		case len(args) > 1 && slices.Contains(listWords, args[0]):
 			q.Set(args[0], args[1])
 			args = args[2:]
