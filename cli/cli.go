@@ -152,7 +152,7 @@ func normalize(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	old := map[string]string{
 		"noToken": "no-token", "traceToken": "trace-token", "tracetoken": "trace-token", "stateDir": "state-dir",
 		"stateLoc": "state-dir", "exitEarly": "exit-early", "noHeader": "no-header", "printFields": "print-fields",
-		"replaceWritable": "replace-writable", "for-os": "os", "urlProxy": "url-proxy", "downloadProxy": "download-proxy",
+		"replaceWritable": "replace-writable", "for-os": "os", "bindMac": "bind-mac", "urlProxy": "url-proxy", "downloadProxy": "download-proxy",
 	}
 	if now, ok := old[name]; ok {
 		name = now

@@ -242,8 +242,8 @@ system signurl https://repo.example.com/pack.json
 bootenvs fromAppleNBI dir
 net phys
 net compile plan to systemd at dir --phys f --bindMac=false
-net generate
-net autogen a b
+net generate systemd for u at dir --bind-mac=false
+net autogen a b --bindMac
 `
 
 func TestEveryCallOfDrpcliIsAPossibleCall(t *testing.T) {

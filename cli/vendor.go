@@ -35,11 +35,14 @@ func (a *app) network() *cobra.Command {
 	}
 	compile := one("compile [plan] to [format] at [dest]", "compile", "Write the network configuration that a plan describes",
 		all(between(5, 5, " requires 3 arguments"), word(1, "to"), word(3, "at")), "drp net compile plan.yaml to systemd at /etc/systemd/network")
-	compile.Flags().String("phys", "", "file of the network interfaces")
-	compile.Flags().Bool("bindMac", true, "bind interfaces by MAC address")
+	generate := one("generate [format] for [machine-id] at [dest]", "generate", "Write the network configuration that the params of a machine describe",
+		atLeast(0), "drp net generate systemd for $RS_UUID at /etc/systemd/network")
+	autogen := one("autogen [args...]", "autogen", "Write the network configuration that the params of this machine describe", atLeast(0), "drp net autogen")
+	for _, c := range []*cobra.Command{compile, generate, autogen} {
+		c.Flags().String("phys", "", "file of the network interfaces")
+		c.Flags().Bool("bind-mac", true, "bind interfaces by MAC address")
+	}
 	return a.group("net", "Write the network configuration of this host: not here", "Commands of drpcli on the network of the host they run on, which "+
 		"drp leaves to a program of\ntheir own: "+instead, "drp gohai",
-		one("phys", "phys", "Show the network interfaces of this host", none, "drp net phys"), compile,
-		one("generate [args...]", "generate", "Make a plan of the network", atLeast(0), "drp net generate"),
-		one("autogen [args...]", "autogen", "Make a plan of the network and use it", atLeast(0), "drp net autogen"))
+		one("phys", "phys", "Show the network interfaces of this host", none, "drp net phys"), compile, generate, autogen)
 }
