@@ -136,7 +136,7 @@ func eachKind(t *testing.T, rounds int, law func(t *testing.T, r *rand.Rand, k *
 }
 
 func TestSplicingIsMarshalling(t *testing.T) {
-	eachKind(t, 500, func(t *testing.T, r *rand.Rand, k *KindInfo) {
+	eachKind(t, 200, func(t *testing.T, r *rand.Rand, k *KindInfo) {
 		a := some(t, r, k)
 		b := other(t, r, a)
 		was, is := marshal(t, a), marshal(t, b)
@@ -153,7 +153,7 @@ func TestSplicingIsMarshalling(t *testing.T) {
 // TestAPartIsTheWholeWithoutTheRest: what Marshal writes of a part stands so in the whole, and Set
 // takes it over into another version, which then differs no more.
 func TestAPartIsTheWholeWithoutTheRest(t *testing.T) {
-	eachKind(t, 500, func(t *testing.T, r *rand.Rand, k *KindInfo) {
+	eachKind(t, 200, func(t *testing.T, r *rand.Rand, k *KindInfo) {
 		a := some(t, r, k)
 		b := other(t, r, a)
 		part := Changed(a, b)
@@ -196,7 +196,7 @@ func errorsOf(errs ...error) error {
 }
 
 func TestReadingIsUnmarshalling(t *testing.T) {
-	eachKind(t, 500, func(t *testing.T, r *rand.Rand, k *KindInfo) {
+	eachKind(t, 200, func(t *testing.T, r *rand.Rand, k *KindInfo) {
 		a := some(t, r, k)
 		raw := marshal(t, a)
 		got, ok := Read(k.Name, bytes.Clone(raw))
@@ -216,7 +216,7 @@ func TestReadingIsUnmarshalling(t *testing.T) {
 // TestReadingRefusesOtherForms: JSON that lacks a member, has one more or two in another order is
 // not what Marshal wrote, and no damage makes Read panic.
 func TestReadingRefusesOtherForms(t *testing.T) {
-	eachKind(t, 200, func(t *testing.T, r *rand.Rand, k *KindInfo) {
+	eachKind(t, 100, func(t *testing.T, r *rand.Rand, k *KindInfo) {
 		raw := marshal(t, some(t, r, k))
 		for _, bad := range [][]byte{
 			append([]byte(`{"Later":1,`), raw[1:]...), append(bytes.Clone(raw[:len(raw)-1]), `,"Later":1}`...),
@@ -237,7 +237,7 @@ func TestReadingRefusesOtherForms(t *testing.T) {
 }
 
 func TestACopyIsEqualAndApart(t *testing.T) {
-	eachKind(t, 200, func(t *testing.T, r *rand.Rand, k *KindInfo) {
+	eachKind(t, 100, func(t *testing.T, r *rand.Rand, k *KindInfo) {
 		a := some(t, r, k)
 		want := marshal(t, a)
 		c := Copy(a)
