@@ -205,6 +205,7 @@ func (p *parser) find(words []string) (*cobra.Command, []string, error) {
 	if p.root == nil {
 		p.root, p.used = tree("drp"), map[*cobra.Command]bool{}
 	}
+	_, words = ofPlugins(p.root, words)
 	return p.root.Find(words)
 }
 
