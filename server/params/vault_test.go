@@ -181,6 +181,23 @@ func TestTheSameValueIsNotSealedAgain(t *testing.T) {
 	}
 }
 
+// TestNobodyLearnsByWritingThatAGuessIsRight: for who may write a secret and not see it, a right guess
+// changes what is stored like a wrong one.
+func TestNobodyLearnsByWritingThatAGuessIsRight(t *testing.T) {
+	s, v := vaultOf(t)
+	create(t, s, profile("pp", map[string]string{"ss": `"x"`}))
+	blind := objects.WithActor(ctx, s.Actor("user:blind", models.Claims{{Scope: "profiles", Action: "get,update,updateSecure", Specific: "*"}}, nil))
+	for _, guess := range []string{`"wrong"`, `"x"`, `"x"`} {
+		was, _ := values(t, s, v, "profiles", "pp", "ss")
+		if _, err := Set(blind, s, "profiles", "pp", "ss", json.RawMessage(guess)); err != nil {
+			t.Fatal(err)
+		}
+		if is, clear := values(t, s, v, "profiles", "pp", "ss"); is == was || clear != guess {
+			t.Errorf("guess %s: it is %s now, sealed as before: %v", guess, clear, is == was)
+		}
+	}
+}
+
 // TestBadSecretsAreRefusedWithoutRepeatingThem: what is wrong is told, what it is is not.
 func TestBadSecretsAreRefusedWithoutRepeatingThem(t *testing.T) {
 	s, v := vaultOf(t)

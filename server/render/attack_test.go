@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,30 @@ func TestNoTemplateOutlastsItsLimits(t *testing.T) {
 				t.Errorf("got %.300v, want Invalid with %q", err, a.want)
 			}
 		})
+	}
+}
+
+// TestTheClockIsLookedAtBeforeEverySlowFunction: 64 of them, after which it is looked at anyway, can
+// take half a minute. The names are those of functions that there are.
+func TestTheClockIsLookedAtBeforeEverySlowFunction(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	table := functions()
+	for _, name := range slowFuncs {
+		f, ok := table[name]
+		if !ok {
+			t.Errorf("%s is no function", name)
+			continue
+		}
+		if _, err := f.admit(&meter{ctx: ctx, limits: Limits{}.filled()}, nil); err == nil {
+			t.Errorf("%s is called although the time is over", name)
+		}
+	}
+	for name := range table {
+		slow := strings.HasPrefix(name, "gen") || strings.HasPrefix(name, "derive") || strings.Contains(name, "crypt") && !strings.HasSuffix(name, "AES")
+		if slow && !slices.Contains(slowFuncs, name) {
+			t.Errorf("%s may be slow, and is not listed so", name)
+		}
 	}
 }
 

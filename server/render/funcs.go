@@ -19,6 +19,13 @@ type function struct {
 	shallow bool         // looks at its arguments no deeper than their own elements
 	charge  charge
 	guard   guard // may be nil
+	slow    bool
+}
+
+// slowFuncs may take a good part of a second each: the clock is looked at before every one of them.
+var slowFuncs = []string{
+	"bcrypt", "htpasswd", "derivePassword", "genPrivateKey", "buildCustomCert",
+	"genCA", "genCAWithKey", "genSelfSignedCert", "genSelfSignedCertWithKey", "genSignedCert", "genSignedCertWithKey",
 }
 
 // charge is what a result costs, given what the arguments weigh.
@@ -137,6 +144,7 @@ func newFunction(name string, fn any) function {
 	return function{
 		fn: v, wrapped: reflect.FuncOf(in, []reflect.Type{t.Out(0), errorType}, t.IsVariadic()),
 		shallow: slices.Contains(shallowFuncs, name), charge: chargeFor(name), guard: guards[name],
+		slow: slices.Contains(slowFuncs, name),
 	}
 }
 
@@ -172,6 +180,11 @@ func (f function) metered(m *meter) any {
 func (f function) admit(m *meter, args []reflect.Value) (weight int, err error) {
 	if err := m.tick(); err != nil {
 		return 0, err
+	}
+	if f.slow {
+		if err := m.expired(); err != nil {
+			return 0, err
+		}
 	}
 	if f.shallow && f.guard == nil {
 		return 0, nil
