@@ -86,7 +86,7 @@ func (a *API) getPrefs(r *request) (int, any, error) {
 
 // prefsOf are the preferences that exist for the caller.
 func (a *API) prefsOf(r *request) map[string]string {
-	all := a.Prefs.All()
+	all := a.Prefs.All(r.actor)
 	maps.DeleteFunc(all, func(name, _ string) bool { return !r.actor.Within("preferences", name, name) })
 	return all
 }

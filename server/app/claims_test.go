@@ -401,3 +401,35 @@ func TestNobodyGivesAwayWhatHeDoesNotHave(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatSignsTokensIsForThoseWhoMayDoEverything: who knows or chooses it can make a token that allows
+// anything, so neither a reader of all there is nor a setter of preferences may, nor a master of a tenant.
+func TestWhatSignsTokensIsForThoseWhoMayDoEverything(t *testing.T) {
+	a, admin, _ := start(t, config(t))
+	var clear map[string]string
+	admin.must("GET", "/prefs", nil, &clear)
+	const mine = "0123456789abcdef0123456789abcdef"
+	admin.must("POST", "/roles", `{"Name":"reader","Claims":[{"scope":"*","action":"get,list","specific":"*"},{"scope":"preferences","action":"*","specific":"*"}]}`, nil)
+	admin.must("POST", "/users", `{"Name":"reader","Roles":["reader"]}`, nil)
+	admin.must("POST", "/users", `{"Name":"tenant","Roles":["superuser"]}`, nil)
+	admin.must("POST", "/tenants", `{"Name":"t1","Members":{"machines":[]},"Users":["tenant"]}`, nil)
+	for _, name := range []string{"reader", "tenant"} {
+		text, err := a.auth.UserToken(auth.System(), name, auth.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		who := client{t, admin.url, text}
+		var shown map[string]string
+		who.must("GET", "/prefs", nil, &shown)
+		for _, secret := range []string{"baseTokenSecret", "systemGrantorSecret"} {
+			if len(clear[secret]) < 32 || shown[secret] != models.Hidden {
+				t.Errorf("%s sees %s: %q", name, secret, shown[secret])
+			}
+			if got := who.do("POST", "/prefs", `{"`+secret+`":"`+mine+`"}`); got.status != http.StatusForbidden {
+				t.Errorf("%s sets %s: %d %s, want 403", name, secret, got.status, got.body)
+			}
+		}
+		who.must("POST", "/prefs", `{"unknownTokenTimeout":"700"}`, nil)
+	}
+	admin.must("POST", "/prefs", `{"systemGrantorSecret":"`+mine+`"}`, nil)
+}

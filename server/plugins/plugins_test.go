@@ -62,7 +62,7 @@ func (s *safeBuffer) String() string {
 	return s.b.String()
 }
 
-var admin = objects.Actor{Name: "user:admin", Claims: everything}
+var admin = objects.Actor{Name: "user:admin", Claims: objects.System.Claims}
 
 func newWorld(t testing.TB, ways ...string) *world {
 	t.Helper()
@@ -287,7 +287,7 @@ func TestOnlyWhoMayDoEverythingUploads(t *testing.T) {
 	for name, a := range map[string]objects.Actor{
 		"all of a scope": {Claims: models.Claims{{Scope: "plugin_providers", Action: "*", Specific: "*"}}},
 		"all but one":    {Claims: models.Claims{{Scope: "*", Action: "get,create,update,delete", Specific: "*"}}},
-		"of a tenant":    {Claims: everything, Tenants: []string{"one"}},
+		"of a tenant":    {Claims: objects.System.Claims, Tenants: []string{"one"}},
 		"nobody":         {},
 	} {
 		_, err := w.room.Upload(objects.WithActor(t.Context(), a), "incrementer", strings.NewReader(script(t, "incrementer", w.ways)), false)

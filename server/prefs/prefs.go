@@ -5,6 +5,7 @@ package prefs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"drp/models"
@@ -77,14 +78,21 @@ func Get(r objects.Reader, name string) string {
 	return known[name].initial
 }
 
+// secrets sign tokens: who knows or chooses one can make a token that allows anything.
+var secrets = []string{BaseTokenSecret, SystemGrantorSecret}
+
 // Get is the value of a preference now.
 func (s *Service) Get(name string) string { return Get(s.objects.View(), name) }
 
-// All is every preference with its value.
-func (s *Service) All() map[string]string {
+// All is every preference with its value, as an actor may see it: the secrets are for those who may
+// do everything anyway.
+func (s *Service) All(a objects.Actor) map[string]string {
 	v, all := s.objects.View(), map[string]string{}
 	for name := range known {
 		all[name] = Get(v, name)
+		if slices.Contains(secrets, name) && !a.Unlimited() {
+			all[name] = models.Hidden
+		}
 	}
 	return all
 }
@@ -123,6 +131,9 @@ func rule(tx *objects.Tx, c *objects.Change) error {
 	k, ok := known[p.Name]
 	if !ok {
 		return refuse("Unknown Preference " + p.Name)
+	}
+	if slices.Contains(secrets, p.Name) && !tx.Actor.Unlimited() {
+		return models.Problem(models.Forbidden, "", "", "Requires: * * *", p.Name+" signs tokens, so only who may do everything sees and sets it").Typed("AUTH")
 	}
 	if name, ok := levels[p.Val]; ok && levelNames[p.Name] {
 		p.Val = name

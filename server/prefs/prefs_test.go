@@ -40,7 +40,7 @@ func service(t *testing.T) (*Service, context.Context) {
 // TestEveryDefaultIsAValueThatCanBeSet: but for the secrets, which are made at the first start.
 func TestEveryDefaultIsAValueThatCanBeSet(t *testing.T) {
 	s, ctx := service(t)
-	before := s.All()
+	before := s.All(objects.System)
 	for name, value := range before {
 		if strings.HasSuffix(name, "Secret") {
 			continue
@@ -49,14 +49,14 @@ func TestEveryDefaultIsAValueThatCanBeSet(t *testing.T) {
 			t.Errorf("%s=%q: %v", name, value, err)
 		}
 	}
-	if after := s.All(); !maps.Equal(before, after) {
+	if after := s.All(objects.System); !maps.Equal(before, after) {
 		t.Errorf("got %v, want %v", after, before)
 	}
 }
 
 func TestValuesAreChecked(t *testing.T) {
 	s, ctx := service(t)
-	before := s.All()
+	before := s.All(objects.System)
 	for _, c := range []struct{ name, value, want string }{
 		{"greg", "x", "Unknown Preference greg"},
 		{DefaultBootEnv, "illegal", "defaultBootEnv: Bootenv illegal does not exist"},
@@ -76,7 +76,7 @@ func TestValuesAreChecked(t *testing.T) {
 			t.Errorf("%s=%q: got %v, want %s", c.name, c.value, err, c.want)
 		}
 	}
-	if after := s.All(); !maps.Equal(before, after) {
+	if after := s.All(objects.System); !maps.Equal(before, after) {
 		t.Errorf("a refused change left %v, want %v", after, before)
 	}
 }
