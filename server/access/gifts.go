@@ -51,11 +51,17 @@ func given(tx *objects.Tx, c *objects.Change) models.Claims {
 	return nil
 }
 
-// claimsOf are the claims of the roles that are not known yet.
+// claimsOf are the claims of the roles that are not known yet. One that is not there may come to allow
+// anything.
 func claimsOf(r objects.Reader, roles, known []string) (claims models.Claims) {
 	for _, name := range roles {
-		if role, ok := objects.Get[*models.Role](r, name); ok && !slices.Contains(known, name) {
+		if slices.Contains(known, name) {
+			continue
+		}
+		if role, ok := objects.Get[*models.Role](r, name); ok {
 			claims = append(claims, role.Claims...)
+		} else {
+			claims = append(claims, everything...)
 		}
 	}
 	return claims

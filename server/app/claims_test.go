@@ -386,6 +386,7 @@ func TestNobodyGivesAwayWhatHeDoesNotHave(t *testing.T) {
 		{"POST", "/users", `{"Name":"u1","Roles":["reader"]}`, 201},
 		{"PUT", "/users/u1", `{"Name":"u1","Roles":["superuser"]}`, 403},
 		{"PATCH", "/users/kim", `[{"op":"add","path":"/Roles/-","value":"superuser"}]`, 403},
+		{"PATCH", "/users/kim", `[{"op":"add","path":"/Roles/-","value":"to-come"}]`, 403},
 		{"PATCH", "/users/ann", `[{"op":"add","path":"/Description","value":"x"}]`, 200},
 		{"PUT", "/users/ann/password", `{"Password":"x"}`, 403},
 		{"PUT", "/users/bob/password", `{"Password":"x"}`, 200},
