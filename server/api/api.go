@@ -45,6 +45,7 @@ type API struct {
 	Content *content.Service
 	Files   *files.Store
 	Trees   *files.Trees
+	Static  http.Handler // of the file ports; nil: there are none
 	Params  *params.Vault
 	Plugins *plugins.Service
 	Events  *events.Hub

@@ -153,7 +153,9 @@ func notForwarded(endpoint string) error {
 }
 
 // elsewhere answers what no route is for: a request to this server under its own name is taken
-// without it, one for another server is refused with the reason.
+// without it, one for another server is refused with the reason. What is outside the API is looked
+// for among what the file ports serve, which is for everybody: the scripts by which machines join
+// fetch drpcli from the port that they have been told of, which is this one.
 func (a *API) elsewhere(serve http.Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		path := c.Request.URL.Path
@@ -164,6 +166,7 @@ func (a *API) elsewhere(serve http.Handler) gin.HandlerFunc {
 			serve.ServeHTTP(c.Writer, c.Request)
 		case ok:
 			a.fail(c, a.Guard.refuse(c.Request, notForwarded(endpoint)))
+		case a.Static != nil && !strings.HasPrefix(path, "/api/") && a.serveStatic(c):
 		default:
 			a.fail(c, a.Guard.refuse(c.Request, models.Problem(models.NotFound, "", path, "No route")))
 		}

@@ -186,6 +186,9 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 		Meter: a.metrics.Route, Metrics: a.metrics.Handler(), MetricsOpen: cfg.MetricsOpen, Ready: a.ready.reasons,
 		Lines: lines.Lines, Purge: a.purge, Version: Version,
 	}
+	if a.ports.static != 0 || a.ports.secure != 0 {
+		a.api.Static = a.static
+	}
 	return a, nil
 }
 

@@ -19,14 +19,14 @@ import (
 	"drp/server/objects"
 )
 
-// fetch is what the file ports answer to somebody without a token: the status and the text of
-// both, which must agree but for tokens.
+// fetch is what the file ports answer to somebody without a token, and the port of the API for them:
+// the status and the text, which must agree but for tokens and for what is not there.
 func fetch(t *testing.T, a *App, path string) (int, string) {
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
 	var status int
 	var text []byte
-	for i, base := range []string{fmt.Sprintf("https://127.0.0.1:%d", a.ports.secure), fmt.Sprintf("http://127.0.0.1:%d", a.ports.static)} {
+	for i, base := range []string{fmt.Sprintf("https://127.0.0.1:%d", a.ports.api), fmt.Sprintf("https://127.0.0.1:%d", a.ports.secure), fmt.Sprintf("http://127.0.0.1:%d", a.ports.static)} {
 		res, err := client.Get(base + path)
 		if err != nil {
 			t.Fatal(err)
@@ -37,7 +37,7 @@ func fetch(t *testing.T, a *App, path string) (int, string) {
 			t.Fatal(err)
 		}
 		if i > 0 && res.StatusCode != status {
-			t.Errorf("%s: HTTPS answers %d, HTTP %d", path, status, res.StatusCode)
+			t.Errorf("%s: %s answers %d, the port before it %d", path, base, res.StatusCode, status)
 		}
 		status = res.StatusCode
 	}
