@@ -136,6 +136,8 @@ func (f *follower) hear(e told) string {
 	defer f.mu.Unlock()
 	all := f.filter == everything
 	switch {
+	case e.Type == "log":
+		return "" // a line of the server's log: no change, and no revision
 	case e.Rev == 0:
 		return "it has no revision"
 	case e.Rev <= f.rev:
