@@ -306,7 +306,11 @@ func (a *API) fail(c *gin.Context, err error) {
 // wanted is the level of the line about a request: debug, unless somebody who is let in wants to
 // find it in the log (X-Log-Request, api.md 1.2).
 func wanted(c *gin.Context) slog.Level {
-	if level, ok := logs.Level(c.GetHeader("X-Log-Request")); ok && c.GetString(principalKey) != "" {
+	text := c.GetHeader("X-Log-Request")
+	if text == "" || c.GetString(principalKey) == "" {
+		return slog.LevelDebug
+	}
+	if level, ok := logs.Level(text); ok {
 		return max(level, slog.LevelInfo)
 	}
 	return slog.LevelDebug
@@ -321,8 +325,10 @@ func (a *API) logged(c *gin.Context) {
 			a.fail(c, models.Problem(models.Internal, "", c.Request.URL.Path, "internal error; the server's log has more"))
 			a.Log.Error("panic in a request", "method", c.Request.Method, "path", c.Request.URL.Path, "panic", p, "stack", stack())
 		}
-		a.Log.Log(c.Request.Context(), wanted(c), "request", "method", c.Request.Method, "path", c.Request.URL.Path, "status", c.Writer.Status(),
-			"bytes", c.Writer.Size(), logs.PrincipalKey, c.GetString(principalKey), "from", c.Request.RemoteAddr, "took", a.Now().Sub(start))
+		if ctx, level := c.Request.Context(), wanted(c); a.Log.Enabled(ctx, level) { // what is not logged costs nothing
+			a.Log.Log(ctx, level, "request", "method", c.Request.Method, "path", c.Request.URL.Path, "status", c.Writer.Status(),
+				"bytes", c.Writer.Size(), logs.PrincipalKey, c.GetString(principalKey), "from", c.Request.RemoteAddr, "took", a.Now().Sub(start))
+		}
 		if token := c.GetHeader("X-Log-Token"); token != "" && c.GetString(principalKey) != "" {
 			a.Log.Error("log token", "token", token[:min(len(token), 200)], logs.PrincipalKey, c.GetString(principalKey))
 		}
