@@ -36,7 +36,7 @@ func (v *View) Kinds() []*models.KindInfo {
 
 // StoredKinds are the names of all kinds of which there may be objects, those too whose provider is
 // not there.
-func (tx *Tx) StoredKinds() []string { return slices.Sorted(maps.Keys(tx.state.kinds)) }
+func (tx *Tx) StoredKinds() []string { return tx.state.kinds.names() }
 
 // KindOf finds a kind by its prefix, as the change began.
 func (tx *Tx) KindOf(name string) (*models.KindInfo, bool) { return tx.state.KindOf(name) }
@@ -44,12 +44,11 @@ func (tx *Tx) KindOf(name string) (*models.KindInfo, bool) { return tx.state.Kin
 // CustomKinds are the prefixes of the kinds of plugin providers of which there are objects, or were.
 func (tx *Tx) CustomKinds() []string {
 	var names []string
-	for name := range tx.state.kinds {
+	for _, name := range tx.state.kinds.names() {
 		if _, own := models.KindOf(name); !own {
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
 	return names
 }
 
@@ -115,7 +114,7 @@ func newTable() *table {
 
 // base is what comes with the server under a key, or nil.
 func (v *View) base(kind, key string) *Entry {
-	if t, ok := v.kinds[kind]; ok {
+	if t, ok := v.kinds.of(kind); ok {
 		return t.base[key]
 	}
 	return nil
@@ -123,7 +122,7 @@ func (v *View) base(kind, key string) *Entry {
 
 // moved counts the changes to a kind.
 func (v *View) moved(kind string) uint64 {
-	if t, ok := v.kinds[kind]; ok {
+	if t, ok := v.kinds.of(kind); ok {
 		return t.moved
 	}
 	return 0

@@ -249,8 +249,9 @@ func (s *Service) ViewAt(ctx context.Context, rev uint64) (*View, error) {
 		if _, known := then.KindOf(k.Kind); !known {
 			continue
 		}
-		if t, ok := then.kinds[k.Kind]; ok && !then.own[k.Kind] { // what others read is not even copied
-			then.kinds[k.Kind], then.own[k.Kind] = t.rebuild(), true
+		if t, ok := then.kinds.of(k.Kind); ok && !then.own[k.Kind] { // what others read is not even copied
+			then.kinds.set(k.Kind, t.rebuild())
+			then.own[k.Kind] = true
 		}
 		e, err := entryOf(k.Kind, raw, at[k])
 		if err != nil {

@@ -105,7 +105,7 @@ func disturb(t *testing.T, tx *Tx, kind string, r *rand.Rand) error {
 // everything is each object as it is stored, with its revision.
 func everything(v *View) map[store.Key]string {
 	all := map[store.Key]string{}
-	for kind := range v.kinds {
+	for _, kind := range v.kinds.names() {
 		for e := range v.All(kind) {
 			all[store.Key{Kind: kind, ID: e.Object.Key()}] = fmt.Sprint(e.Rev, string(e.Raw), string(e.stored))
 		}

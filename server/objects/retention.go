@@ -126,7 +126,7 @@ func (s *Service) historySize(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	v := s.View()
-	for kind := range v.kinds {
+	for _, kind := range v.kinds.names() {
 		for e := range v.All(kind) {
 			if e.Rev > 0 {
 				size -= int64(len(e.stored))

@@ -88,7 +88,7 @@ func New(engine store.Engine, base []models.Object, now func() time.Time, log *s
 		if err != nil {
 			return nil, err
 		}
-		v.kinds[o.Kind()].base[o.Key()] = e
+		v.table(o.Kind()).base[o.Key()] = e
 		v.put(o.Kind(), o.Key(), e)
 	}
 	s.view.Store(v)
@@ -106,7 +106,7 @@ func (s *Service) Follow(fn func(*Commit)) { s.follow = append(s.follow, fn) }
 func (s *Service) Start(ctx context.Context) error {
 	v := s.view.Load()
 	rev, err := s.engine.Load(ctx, func(r store.Record) error {
-		if _, ok := v.kinds[r.Kind]; !ok && !isCustom(r.Kind, r.Raw) {
+		if _, ok := v.kinds.of(r.Kind); !ok && !isCustom(r.Kind, r.Raw) {
 			return nil // of a kind a later server knows; kept, not shown
 		}
 		e, err := readEntry(r.Kind, r.Raw, r.Rev)

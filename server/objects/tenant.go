@@ -100,7 +100,7 @@ type tenantIndex struct {
 
 // TenantOf is the tenant that a user is in, or "". It is as quick as a look at a map.
 func (s *Service) TenantOf(user string) string {
-	t := s.View().kinds["tenants"]
+	t, _ := s.View().kinds.of("tenants")
 	if t.byKey.Len() == 0 {
 		return ""
 	}

@@ -13,7 +13,7 @@ import (
 // contents is everything without revisions, which go on.
 func contents(v *View) map[store.Key]string {
 	all := map[store.Key]string{}
-	for kind := range v.kinds {
+	for _, kind := range v.kinds.names() {
 		for e := range v.All(kind) {
 			all[store.Key{Kind: kind, ID: e.Object.Key()}] = string(e.stored)
 		}

@@ -3,7 +3,7 @@ package objects
 import (
 	"bytes"
 	"iter"
-	"maps"
+	"slices"
 	"strings"
 
 	"drp/models"
@@ -125,7 +125,7 @@ func All[T models.Object](r Reader) iter.Seq[T] {
 // writer is at work on.
 type View struct {
 	Rev   uint64
-	kinds map[string]*table
+	kinds tables
 	own   map[string]bool // tables that no other view has; nil: none
 
 	custom map[string]*models.KindInfo // that plugin providers define; never changed in place
@@ -141,25 +141,26 @@ type table struct {
 }
 
 func newView() *View {
-	v := &View{kinds: map[string]*table{}, own: map[string]bool{}}
+	v := &View{own: map[string]bool{}}
 	for _, k := range models.Kinds {
 		t := newTable()
 		for _, u := range k.Unique {
 			t.unique[u] = &btree.Map[string, string]{}
 		}
-		v.kinds[k.Name], v.own[k.Name] = t, true
+		v.kinds.set(k.Name, t)
+		v.own[k.Name] = true
 	}
 	return v
 }
 
 // next makes a view that can be moved forward; it costs the same however many objects there are.
 func (v *View) next() *View {
-	return &View{Rev: v.Rev, kinds: maps.Clone(v.kinds), own: map[string]bool{}, custom: v.custom}
+	return &View{Rev: v.Rev, kinds: slices.Clone(v.kinds), own: map[string]bool{}, custom: v.custom}
 }
 
 // table is that of a kind for the writer to change.
 func (v *View) table(kind string) *table {
-	t, ok := v.kinds[kind]
+	t, ok := v.kinds.of(kind)
 	if v.own[kind] {
 		return t
 	}
@@ -167,7 +168,8 @@ func (v *View) table(kind string) *table {
 		t = newTable()
 	}
 	n := t.copy()
-	v.kinds[kind], v.own[kind] = n, true
+	v.kinds.set(kind, n)
+	v.own[kind] = true
 	return n
 }
 
@@ -183,9 +185,10 @@ func (t *table) copy() *table {
 // their trees are marked as shared when the next view is made from them, and readers must not be
 // looking on then.
 func (v *View) publish(before *View) *View {
-	p := &View{Rev: v.Rev, kinds: maps.Clone(before.kinds), custom: v.custom}
+	p := &View{Rev: v.Rev, kinds: slices.Clone(before.kinds), custom: v.custom}
 	for kind := range v.own {
-		p.kinds[kind] = v.kinds[kind].copy()
+		t, _ := v.kinds.of(kind)
+		p.kinds.set(kind, t.copy())
 	}
 	return p
 }
@@ -232,7 +235,7 @@ func uniqueValue(o models.Object, field string) string {
 }
 
 func (v *View) Get(kind, key string) (*Entry, bool) {
-	t, ok := v.kinds[kind]
+	t, ok := v.kinds.of(kind)
 	if !ok {
 		return nil, false
 	}
@@ -254,7 +257,7 @@ func (v *View) Find(kind, id string) (*Entry, bool) {
 	if field == "Key" || field == k.KeyField {
 		return v.Get(kind, k.CanonicalKey(value))
 	}
-	t, ok := v.kinds[kind]
+	t, ok := v.kinds.of(kind)
 	if !ok {
 		return nil, false
 	}
@@ -268,7 +271,7 @@ func (v *View) Find(kind, id string) (*Entry, bool) {
 
 func (v *View) All(kind string) iter.Seq[*Entry] {
 	return func(yield func(*Entry) bool) {
-		t, ok := v.kinds[kind]
+		t, ok := v.kinds.of(kind)
 		if !ok {
 			return
 		}
@@ -278,7 +281,7 @@ func (v *View) All(kind string) iter.Seq[*Entry] {
 
 // page is what a query selects that has no filters and asks for no other order.
 func (v *View) page(kind string, q models.Query) []*Entry {
-	t, ok := v.kinds[kind]
+	t, ok := v.kinds.of(kind)
 	if !ok {
 		return []*Entry{}
 	}
@@ -302,7 +305,7 @@ func (v *View) page(kind string, q models.Query) []*Entry {
 
 // Len is the number of objects of a kind.
 func (v *View) Len(kind string) int {
-	if t, ok := v.kinds[kind]; ok {
+	if t, ok := v.kinds.of(kind); ok {
 		return t.byKey.Len()
 	}
 	return 0
