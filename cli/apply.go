@@ -11,16 +11,18 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 
+	packs "drp/content"
 	"drp/models"
+	"drp/models/docs"
 	"drp/models/patch"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"sigs.k8s.io/yaml"
 )
 
 // wish is what a file says an object should be.
@@ -34,7 +36,7 @@ type wish struct {
 const wishForms = "A directory has a folder for each kind with a file for each object, as content packs have\n" +
 	"(profiles/web.yaml, templates/motd.tmpl). A file has YAML or JSON documents, each with the member Kind\n" +
 	"that names its kind, or is a bundled content pack. - is stdin.\n" +
-	"Members of objects are laid over what is there: a field that is not named stays, a null removes the\n" +
+	"Members of objects are laid over what is there: a field that is left out or empty stays, a null removes the\n" +
 	"member of a map, and lists are replaced."
 
 // apply makes the objects on the server what files say.
@@ -174,7 +176,7 @@ func (a *app) wishesOfDir(dir string) ([]*wish, error) {
 }
 
 func readDocument(raw []byte) (document, error) {
-	converted, err := yaml.YAMLToJSON(raw)
+	converted, err := toJSON(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +215,7 @@ func (a *app) wishesOf(doc document, from string) ([]*wish, error) {
 	if len(doc) == 0 {
 		return nil, nil
 	}
-	sections, isPack := doc[fieldName(doc, "sections")].(document)
+	sections, isPack := doc[packs.FieldName(doc, "sections")].(document)
 	if !isPack {
 		name, _ := doc["Kind"].(string)
 		info, ok := kindNamed(name)
@@ -250,7 +252,7 @@ func (a *app) wishesOf(doc document, from string) ([]*wish, error) {
 func (a *app) wish(info *models.KindInfo, doc document, from string) (*wish, error) {
 	k := a.kind(info)
 	for _, field := range append([]string{info.KeyField}, info.Unique...) {
-		if v, ok := doc[fieldName(doc, field)].(string); ok && v != "" {
+		if v, ok := doc[packs.FieldName(doc, field)].(string); ok && v != "" {
 			key := v
 			if field != info.KeyField {
 				key = field + ":" + v
@@ -261,14 +263,12 @@ func (a *app) wish(info *models.KindInfo, doc document, from string) (*wish, err
 	return nil, fmt.Errorf("%s: the %s has no %s", from, k.single, info.KeyField)
 }
 
-// serverSet are the fields that the server alone sets: what a file, mostly one that was once
-// shown, says of them does not matter.
-var serverSet = []string{"Validated", "Available", "Errors", "ReadOnly", "Bundle", "Endpoint", "Partial"}
-
 // compare is the object as it is, nil if there is none, and the patch that makes it what is wished.
 func (w *wish) compare(ctx context.Context) (json.RawMessage, patch.Patch, error) {
-	for _, f := range serverSet {
-		delete(w.doc, f)
+	for _, f := range docs.Fields(reflect.TypeOf(w.kind.info.New()).Elem()) {
+		if f.ReadOnly { // what a file that was once shown says of it does not matter
+			delete(w.doc, f.Name)
+		}
 	}
 	is, err := w.kind.do(ctx, http.MethodGet, w.kind.at(w.key), nil)
 	if models.ClassOf(err) == models.NotFound {
@@ -281,40 +281,9 @@ func (w *wish) compare(ctx context.Context) (json.RawMessage, patch.Patch, error
 	if err != nil {
 		return nil, nil, err
 	}
-	overlay(doc, w.doc)
+	merge(doc, w.doc, remove)
 	ops, err := patch.Diff(is, must(doc), patch.Tests)
 	return is, ops, err
-}
-
-// overlay lays a wish over a document: a null removes the member of a map below the top.
-func overlay(doc, with document) {
-	for name, v := range with {
-		name = fieldName(doc, name)
-		old, isObject := doc[name].(document)
-		change, both := v.(document)
-		if !isObject || !both {
-			doc[name] = v
-			continue
-		}
-		doc[name] = overlaid(old, change)
-	}
-}
-
-func overlaid(old, change document) document {
-	out := maps.Clone(old)
-	for k, v := range change {
-		a, isObject := out[k].(document)
-		b, both := v.(document)
-		switch {
-		case v == nil:
-			delete(out, k)
-		case isObject && both:
-			out[k] = overlaid(a, b)
-		default:
-			out[k] = v
-		}
-	}
-	return out
 }
 
 func (w *wish) fulfil(ctx context.Context, dry bool) error {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"drp/cli/client"
+	packs "drp/content"
 	"drp/models"
 	"drp/models/patch"
 
@@ -290,7 +291,7 @@ func (k *kind) path(name string) (string, error) {
 		return "", err
 	}
 	keys := strings.Split(name, ".")
-	keys[0] = fieldName(fields, keys[0])
+	keys[0] = packs.FieldName(fields, keys[0])
 	if _, ok := fields[keys[0]]; !ok {
 		return "", fmt.Errorf("%s have no field %s", k.name, keys[0])
 	}

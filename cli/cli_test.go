@@ -304,7 +304,7 @@ func TestMergeChangesWhatItNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		merge(old, changes)
+		merge(old, changes, keep)
 		want(t, c.old+" + "+c.changes, string(must(old)), c.want)
 	}
 }

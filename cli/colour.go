@@ -107,11 +107,6 @@ func marked(column, cell string) string {
 	return cell
 }
 
-// bare is a text without colours.
-func bare(s string) string {
-	return strings.NewReplacer(plain, "", red, "", green, "", yellow, "", blue, "", cyan, "", faint, "").Replace(s)
-}
-
 // painted are cells in the colour of a place, where there is one and they have none of their own.
 func (p palette) painted(place int, cells []string, colourful bool) []string {
 	c, ok := p[place]

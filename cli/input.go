@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -152,46 +153,41 @@ func (a *app) reference(ctx context.Context) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// merge lays changes over a document: objects member by member, all else replaced as a whole.
-// A null changes nothing. Names of fields match in any letter case at the top.
-func merge(doc, changes document) {
+// nulls says what a null in a change means.
+type nulls bool
+
+const (
+	keep   nulls = false // nothing
+	remove nulls = true  // that the member of a map goes; of a whole field it means nothing
+)
+
+// merge lays changes over a document: objects member by member, all else replaced as a whole. Names
+// of fields match in any letter case at the top.
+func merge(doc, changes document, null nulls) {
 	for name, v := range changes {
-		name = fieldName(doc, name)
-		if v == nil {
-			continue
+		if v != nil {
+			name = packs.FieldName(doc, name)
+			doc[name] = merged(doc[name], v, null)
 		}
-		doc[name] = merged(doc[name], v)
 	}
 }
 
-func merged(old, change any) any {
+func merged(old, change any, null nulls) any {
 	a, isObject := old.(document)
 	b, both := change.(document)
 	if !isObject || !both {
 		return change
 	}
-	out := document{}
-	for k, v := range a {
-		out[k] = v
-	}
+	out := maps.Clone(a)
 	for k, v := range b {
-		if v != nil {
-			out[k] = merged(out[k], v)
+		switch {
+		case v != nil:
+			out[k] = merged(out[k], v, null)
+		case null == remove:
+			delete(out, k)
 		}
 	}
 	return out
-}
-
-func fieldName(doc document, name string) string {
-	if _, ok := doc[name]; ok {
-		return name
-	}
-	for have := range doc {
-		if strings.EqualFold(have, name) {
-			return have
-		}
-	}
-	return name
 }
 
 // must marshals a value that was made from JSON.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	packs "drp/content"
+
 	"github.com/jedib0t/go-pretty/v6/table"
 	"sigs.k8s.io/yaml"
 )
@@ -180,9 +182,9 @@ func member(v any, path string) any {
 	}
 	head, rest, deeper := strings.Cut(path, ".")
 	if !deeper {
-		return doc[fieldName(doc, path)]
+		return doc[packs.FieldName(doc, path)]
 	}
-	return member(doc[fieldName(doc, head)], rest)
+	return member(doc[packs.FieldName(doc, head)], rest)
 }
 
 // cell is a value on one line, cut to the length asked for.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	packs "drp/content"
 	"drp/models"
 )
 
@@ -47,8 +48,8 @@ func documentation(c *models.Content, m markup) ([]byte, error) {
 				return nil, fmt.Errorf("%s/%s: %w", section, key, err)
 			}
 			m.heading(&b, 3, key)
-			paragraph(&b, doc[fieldName(doc, "Description")])
-			paragraph(&b, doc[fieldName(doc, "Documentation")])
+			paragraph(&b, doc[packs.FieldName(doc, "Description")])
+			paragraph(&b, doc[packs.FieldName(doc, "Documentation")])
 		}
 	}
 	return b.Bytes(), nil

@@ -119,3 +119,8 @@ func TestColoursOnlyAdd(t *testing.T) {
 		}
 	}
 }
+
+// bare is a text without colours.
+func bare(s string) string {
+	return strings.NewReplacer(plain, "", red, "", green, "", yellow, "", blue, "", cyan, "", faint, "").Replace(s)
+}

@@ -23,8 +23,9 @@ func (a *app) proxy() *cobra.Command {
 			if other := a.Getenv("RS_LOCAL_PROXY"); other != "" {
 				return verbatim("Local proxy already running at %s", other)
 			}
-			fmt.Fprintf(a.Err, "passing on to %s what is asked at %s\n", a.client.Endpoint(), args[0])
-			return runner.Proxy(ctx, a.client, args[0], slog.New(slog.NewTextHandler(a.Err, nil)))
+			return runner.Proxy(ctx, a.client, args[0], slog.New(slog.NewTextHandler(a.Err, nil)), func() {
+				fmt.Fprintf(a.Err, "passing on to %s what is asked at %s\n", a.client.Endpoint(), args[0])
+			})
 		},
 	})
 }

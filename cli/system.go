@@ -149,7 +149,7 @@ func (a *app) debug() *cobra.Command {
 	return c
 }
 
-// save writes a file that appears only when it is whole; - is stdout.
+// save writes a file that appears only when it is whole, for nobody else to read; - is stdout.
 func (a *app) save(target string, write func(io.Writer) error) error {
 	if target == "-" {
 		return write(a.Out)

@@ -373,7 +373,7 @@ func (k *kind) update() *cobra.Command {
 				if err != nil {
 					return verbatim("Failed to generate changed %s:%s object: Unable to unmarshal reference object: %w", k.name, args[0], err)
 				}
-				merge(doc, changes)
+				merge(doc, changes, keep)
 				return nil
 			}))
 		},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drp/cli/client"
+	packs "drp/content"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -186,7 +187,7 @@ func (w *waiter) have(ctx context.Context, key string) (json.RawMessage, error) 
 	if err != nil {
 		return nil, err
 	}
-	name := fieldName(doc, w.field)
+	name := packs.FieldName(doc, w.field)
 	if _, ok := doc[name]; !ok {
 		return nil, fmt.Errorf("%s have no field %s", w.name, w.field)
 	}

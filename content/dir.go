@@ -184,7 +184,7 @@ func object(section string, raw json.RawMessage) (doc map[string]any, key string
 			return nil, "", err
 		}
 		for _, field := range transient {
-			delete(doc, member(doc, field))
+			delete(doc, FieldName(doc, field))
 		}
 	}
 	return doc, key, nil
@@ -197,15 +197,15 @@ func keyOf(section string, doc map[string]any) (string, error) {
 		fields = []string{info.KeyField}
 	}
 	for _, f := range fields {
-		if key, _ := doc[member(doc, f)].(string); key != "" {
+		if key, _ := doc[FieldName(doc, f)].(string); key != "" {
 			return key, nil
 		}
 	}
 	return "", fmt.Errorf("an object in %s has no %s", section, strings.Join(fields, " and no "))
 }
 
-// member is the name that a member has in a document, whatever its letter case.
-func member(doc map[string]any, name string) string {
+// FieldName is the name that a member has in a document, whatever its letter case.
+func FieldName(doc map[string]any, name string) string {
 	if _, ok := doc[name]; ok {
 		return name
 	}

@@ -66,6 +66,12 @@ func TestFilesAreAppliedAndCompared(t *testing.T) {
 	c.must("apply", site)
 	is(`{"other":1,"web/port":8080}`, "profiles show web --jq .Params|tojson")
 
+	// A field left empty is no wish to empty it.
+	write(t, site, "profiles/web.yaml", "Name: web\nDescription:\nParams:\n")
+	c.must("apply", site)
+	is(`{"other":1,"web/port":8080}`, "profiles show web --jq .Params|tojson")
+	is(`the web tier, new`, "profiles show web --jq .Description")
+
 	// One failure does not keep the rest from being done.
 	write(t, site, "profiles/web.yaml", "Name: web\nParams:\n  web/port: many\n")
 	write(t, site, "profiles/db.yaml", "Name: db\n")

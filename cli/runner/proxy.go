@@ -27,8 +27,8 @@ type proxy struct {
 }
 
 // Proxy serves a local proxy at a socket, which only we may use, until ctx ends. A request that comes
-// without credentials goes out with those of the client.
-func Proxy(ctx context.Context, c *client.Client, socket string, log *slog.Logger) error {
+// without credentials goes out with those of the client. Ready is called once the socket takes requests.
+func Proxy(ctx context.Context, c *client.Client, socket string, log *slog.Logger, ready func()) error {
 	if len(socket) > socketLimit {
 		return fmt.Errorf("%s: the name of a socket has at most %d bytes", socket, socketLimit)
 	}
@@ -44,6 +44,7 @@ func Proxy(ctx context.Context, c *client.Client, socket string, log *slog.Logge
 	if err != nil {
 		return err
 	}
+	ready()
 	<-ctx.Done()
 	return p.close()
 }

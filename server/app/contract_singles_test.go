@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"drp/models"
 )
@@ -210,12 +209,9 @@ func TestLongPollsKeepTheContract(t *testing.T) {
 		if got := admin.do(method, "/profiles/Name:pp", nil, "If-None-Match", `"other"`, "Prefer", "wait=5m"); got.status != 200 {
 			t.Errorf("%s changed before: %d", method, got.status)
 		}
-		begun := a.objects.Waiters()
 		answers := make(chan answer)
 		go func() { answers <- admin.do(method, "/profiles/pp", nil, "If-None-Match", etag, "Prefer", "wait=5m") }()
-		for a.objects.Waiters() == begun {
-			time.Sleep(time.Millisecond)
-		}
+		waiters(a, 1)
 		admin.must("POST", "/profiles/pp/params/aa", `1`, nil)
 		got := <-answers
 		if got.status != 200 || got.header.Get("ETag") == etag {
@@ -224,9 +220,7 @@ func TestLongPollsKeepTheContract(t *testing.T) {
 		go func() {
 			answers <- admin.do(method, "/profiles/pp", nil, "If-None-Match", got.header.Get("ETag"), "Prefer", "wait=5m")
 		}()
-		for a.objects.Waiters() == begun {
-			time.Sleep(time.Millisecond)
-		}
+		waiters(a, 1)
 		admin.must("DELETE", "/profiles/pp", nil, nil)
 		if got := <-answers; got.status != 404 {
 			t.Errorf("%s after the deletion: %d", method, got.status)
