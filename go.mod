@@ -2,6 +2,9 @@ module drp
 
 go 1.26.0
 
+// npm packages may hold Go files.
+ignore ./ui/node_modules
+
 require (
 	github.com/Masterminds/semver/v3 v3.5.0
 	github.com/Masterminds/sprig/v3 v3.3.0

@@ -1,0 +1,16 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+
+// Relative addresses everywhere: the UI works under whatever path a proxy puts the server at.
+export default defineConfig({
+  base: './',
+  plugins: [react()],
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0, // the Content-Security-Policy allows no data: addresses
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 700,
+  },
+  server: { proxy: { '/api': { target: process.env.DRP_ENDPOINT ?? 'https://127.0.0.1:8092', secure: false, ws: true } } },
+  test: { include: ['src/**/*.test.{ts,tsx}', 'icons/**/*.test.ts'] },
+});
