@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"drp/cli/client"
 	"drp/models"
@@ -18,16 +21,17 @@ import (
 )
 
 // source are the flags that say which values of params to fetch.
-type source struct{ aggregate, decode, compose bool }
+type source struct{ aggregate, origins, decode, compose bool }
 
 func (s *source) add(f *pflag.FlagSet) {
 	f.BoolVar(&s.aggregate, "aggregate", false, "the value in force: also from profiles, stage, global and default")
+	f.BoolVar(&s.origins, "origins", false, "the value in force, where it comes from and what it overrides")
 	f.BoolVar(&s.decode, "decode", false, "show secure params in the clear")
 }
 
 func (s *source) options() []client.Option {
 	var opts []client.Option
-	for name, on := range map[string]bool{"aggregate": s.aggregate, "decode": s.decode, "compose": s.compose} {
+	for name, on := range map[string]bool{"aggregate": s.aggregate, "origins": s.origins, "decode": s.decode, "compose": s.compose} {
 		if on {
 			opts = append(opts, client.WithFlag(name, "true"))
 		}
@@ -42,12 +46,16 @@ func (k *kind) params() *cobra.Command {
 		short: fmt.Sprintf("Show or replace all params of a %s", k.single),
 		long: fmt.Sprintf("Show the params of a %s, or replace them all by a map (JSON or YAML; text, file, URL or -).\n"+
 			"With -r OLD they are replaced only if they are OLD now.", k.single),
-		example: fmt.Sprintf("drp %s params %s --aggregate\ndrp %s params %s '{\"color\": \"blue\"}'", k.name, k.sample(), k.name, k.sample()),
+		example: fmt.Sprintf("drp %s params %s --aggregate\ndrp %s params %s --origins -F table\ndrp %s params %s '{\"color\": \"blue\"}'", k.name, k.sample(), k.name, k.sample(), k.name, k.sample()),
 		args:    between(1, 2, " requires 1 or 2 arguments"),
 		flags:   s.add,
 		run: func(ctx context.Context, args []string) error {
 			if len(args) == 1 {
-				return k.prints(k.do(ctx, http.MethodGet, k.at(args[0], "params"), nil, s.options()...))
+				raw, err := k.do(ctx, http.MethodGet, k.at(args[0], "params"), nil, s.options()...)
+				if err == nil && s.origins {
+					return k.app.printOrigins(raw)
+				}
+				return k.prints(raw, err)
 			}
 			all, err := k.app.object(ctx, args[1])
 			if err != nil {
@@ -67,6 +75,41 @@ func (k *kind) params() *cobra.Command {
 			return k.prints(k.do(ctx, http.MethodPatch, k.at(args[0], "params"), ops))
 		},
 	})
+}
+
+// printOrigins prints where params come from: a table has a line for each.
+func (a *app) printOrigins(raw json.RawMessage) error {
+	if a.flags.format != "table" && a.flags.format != "text" || a.flags.jq != "" {
+		return a.print(raw)
+	}
+	var all map[string]models.EffectiveParam
+	if err := decode(raw, &all); err != nil {
+		return err
+	}
+	rows := []document{}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		p := all[name]
+		over := []string{}
+		for _, o := range p.Overrides {
+			over = append(over, origin(o)+": "+string(o.Value))
+		}
+		rows = append(rows, document{"Param": name, "Value": p.Value, "From": origin(p.ParamOrigin), "Overrides": strings.Join(over, "; ")})
+	}
+	if a.flags.fields == "" {
+		a.flags.fields = "Param,Value,From,Overrides"
+	}
+	return a.print(rows)
+}
+
+// origin names the object that has a value, and how it comes into it.
+func origin(o models.ParamOrigin) string {
+	if o.Kind == "params" {
+		return "default"
+	}
+	if len(o.Via) == 0 {
+		return o.Kind + "/" + o.Key
+	}
+	return fmt.Sprintf("%s/%s (by %s)", o.Kind, o.Key, strings.Join(o.Via, ", "))
 }
 
 // prints prints the answer to a request that is not about objects.

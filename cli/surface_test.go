@@ -32,8 +32,8 @@ var storedCalls = []string{
 
 var paramCalls = []string{
 	"K list --slim Params,Meta --params a,b --decode", "K show ID --slim Params --params a --decode",
-	"K params ID", "K params ID --aggregate --decode", "K params ID {}", "K params ID {} -r {}",
-	"K get ID param p", "K get ID param p --aggregate --compose --decode", "K set ID param p to 1", "K set ID param p to - -r 1",
+	"K params ID", "K params ID --aggregate --decode", "K params ID --origins", "K params ID {}", "K params ID {} -r {}",
+	"K get ID param p", "K get ID param p --aggregate --compose --decode", "K get ID param p --origins", "K set ID param p to 1", "K set ID param p to - -r 1",
 	"K add ID param p to 1", "K remove ID param p", "K remove ID param p -r 1", "K uploadiso ID",
 }
 

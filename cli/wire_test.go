@@ -95,6 +95,7 @@ func TestRequestsAreThoseOfDrpcli(t *testing.T) {
 			`PATCH profiles/X/params [{"from":"","op":"test","path":"/k","value":1},{"from":"","op":"remove","path":"/k","value":null}]`}, "{\n  \"rest\": 1\n}\n"},
 		{`profiles params X`, []string{`GET profiles/X/params`}, ""},
 		{`profiles params X --aggregate --decode`, []string{`GET profiles/X/params?aggregate=true&decode=true`}, ""},
+		{`profiles params X --origins --decode`, []string{`GET profiles/X/params?decode=true&origins=true`}, ""},
 		{`profiles params X {"j":3}`, []string{`POST profiles/X/params {"j":3}`}, ""},
 		{`profiles params X {"j":3} -r {"i":1,"j":2}`, []string{
 			`PATCH profiles/X/params [{"from":"","op":"test","path":"","value":{"i":1,"j":2}},{"from":"","op":"remove","path":"/i","value":null},{"from":"","op":"replace","path":"/j","value":3}]`}, ""},

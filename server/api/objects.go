@@ -126,8 +126,8 @@ func (a *API) shape(r *request, e *objects.Entry) ([]byte, error) {
 	return models.With(e.Raw, values)
 }
 
-func pick(m models.Params, names []string) models.Params {
-	out := models.Params{}
+func pick[V any](m map[string]V, names []string) map[string]V {
+	out := map[string]V{}
 	for k, v := range m {
 		if slices.Contains(names, k) {
 			out[k] = v

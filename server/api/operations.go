@@ -34,6 +34,7 @@ var queryParams = map[string]parameter{
 	"force":   {Description: "relax checks, such as that of a stage change with pending tasks", Schema: boolean},
 
 	"aggregate": {Description: "the values that are in force, of profiles, stage and defaults too", Schema: boolean},
+	"origins":   {Description: "where the values in force come from and what they override", Schema: boolean},
 	"compose":   {Description: "merge maps and join lists of all sources", Schema: boolean},
 	"plugin":    {Description: "only of this plugin"},
 	"ttl":       {Description: "how long the token is good: seconds, or a number with a unit such as 1h, 30d, 3y"},
@@ -72,7 +73,7 @@ var (
 	listQuery   = []string{"filter", "limit", "offset", "sort", "reverse", "slim", "params", "decode", "at"}
 	showQuery   = []string{"slim", "params", "decode", "aggregate", "at"}
 	pastQuery   = []string{"who", "job", "since", "from", "to", "oldest", "limit"}
-	paramsQuery = []string{"aggregate", "decode", "params"}
+	paramsQuery = []string{"aggregate", "origins", "decode", "params"}
 )
 
 // ofKind are the routes that every kind has, by what follows the kind.
@@ -92,11 +93,11 @@ func ofKind(k *models.KindInfo, o any) map[string]route {
 		"GET /id/actions":         {summary: "List the actions that plugins offer for one of " + k.Name, out: []models.AvailableAction{}, query: []string{"plugin"}},
 		"GET /id/actions/action":  {summary: "Show one action", out: models.AvailableAction{}, query: []string{"plugin"}},
 		"POST /id/actions/action": {summary: "Run an action", more: "The body has the params of the action, the answer is the plugin's.", in: map[string]any{}, out: anyJSON{}, query: []string{"plugin"}},
-		"GET /id/params":          {summary: "Show the params of one of " + k.Name, out: models.Params{}, query: paramsQuery},
+		"GET /id/params":          {summary: "Show the params of one of " + k.Name, more: "With origins=true, instead of each value: Value, the Kind and Key of the object it comes from (params: the default), Via, how that comes into it, and Overrides.", out: models.Params{}, query: paramsQuery},
 		"POST /id/params":         {summary: "Replace all params of one of " + k.Name, in: models.Params{}, out: models.Params{}},
 		"PUT /id/params":          {summary: "Replace all params of one of " + k.Name, in: models.Params{}, out: models.Params{}},
 		"PATCH /id/params":        {summary: "Change params of one of " + k.Name, more: "A slash in the name of a param is ~1 in a path.", in: patchOf{}, out: models.Params{}},
-		"GET /id/params/key":      {summary: "Show one param", more: "null if it is not set.", out: anyJSON{}, query: []string{"aggregate", "decode", "compose"}},
+		"GET /id/params/key":      {summary: "Show one param", more: "null if it is not set. With origins=true Value, Kind, Key, Via and Overrides.", out: anyJSON{}, query: []string{"aggregate", "origins", "decode", "compose"}},
 		"POST /id/params/key":     {summary: "Set one param", in: anyJSON{}, out: anyJSON{}},
 		"PUT /id/params/key":      {summary: "Set one param", in: anyJSON{}, out: anyJSON{}},
 		"DELETE /id/params/key":   {summary: "Remove one param", more: "The answer is the value it had.", out: anyJSON{}},

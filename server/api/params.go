@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"drp/models"
+	"drp/server/objects"
 	"drp/server/params"
 )
 
@@ -25,6 +27,16 @@ func (a *API) getParams(k *models.KindInfo) handler {
 		if err != nil {
 			return 0, nil, err
 		}
+		if r.flag("origins") {
+			all := params.Origins(a.reader(r), h)
+			if only := r.query.Get("params"); only != "" {
+				all = pick(all, strings.Split(only, ","))
+			}
+			for k, p := range all {
+				all[k] = a.visible(r, p)
+			}
+			return http.StatusOK, all, nil
+		}
 		m := params.Own(a.reader(r), h)
 		if r.flag("aggregate") {
 			m = params.Aggregate(a.reader(r), h)
@@ -36,6 +48,16 @@ func (a *API) getParams(k *models.KindInfo) handler {
 	}
 }
 
+// visible leaves out what is overridden in objects that the caller may not see, or whose secrets he
+// may not see if he asks for those.
+func (a *API) visible(r *request, p models.EffectiveParam) models.EffectiveParam {
+	p.Overrides = slices.DeleteFunc(p.Overrides, func(o models.ParamOrigin) bool {
+		e, err := a.Objects.Get(r.ctx, o.Kind, o.Key)
+		return err != nil || r.flag("decode") && !r.actor.May(o.Kind, "getSecure", objects.AuthKey(e.Object))
+	})
+	return p
+}
+
 // getParam answers null, not 404, for a param that is not set.
 func (a *API) getParam(k *models.KindInfo) handler {
 	return func(r *request) (int, any, error) {
@@ -44,6 +66,12 @@ func (a *API) getParam(k *models.KindInfo) handler {
 			return 0, nil, err
 		}
 		v := a.reader(r)
+		if r.flag("origins") {
+			if p, ok := params.OriginsOf(v, h, r.key()); ok {
+				return http.StatusOK, a.visible(r, p), nil
+			}
+			return http.StatusOK, rawJSON("null"), nil
+		}
 		value, ok := params.OwnValue(v, h, r.key())
 		switch {
 		case r.flag("compose"):

@@ -201,7 +201,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			c.ask("GET", one+"/params", nil, 200)
 			c.ask("POST", one+"/params/some/param", `"text"`, 200)
 			c.ask("PUT", one+"/params/some/param", `null`, 200)
+			c.ask("GET", one+"/params?origins=true", nil, 200)
 			c.ask("GET", one+"/params/some/param", nil, 200)
+			c.ask("GET", one+"/params/some/param?origins=true", nil, 200)
 			c.ask("DELETE", one+"/params/some/param", nil, 200)
 			c.ask("GET", one+"/pubkey", nil)
 		}

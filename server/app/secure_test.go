@@ -181,6 +181,7 @@ func TestASecretIsNowhereInClear(t *testing.T) {
 		kind := "/" + strings.Split(p, "/")[1]
 		for _, path := range []string{
 			p, p + "?aggregate=true", p + "/params", p + "/params?aggregate=true", p + "/params/ss", p + "/params/ss?aggregate=true", p + "/params/ss?compose=true",
+			p + "/params?origins=true", p + "/params/ss?origins=true",
 			kind, kind + "?aggregate=true", kind + "?params=ss", kind + "?ss=" + secretText, p + "/history?limit=1000", p + fmt.Sprint("?at=", rev), kind + fmt.Sprint("?at=", rev),
 		} {
 			do("GET", path, "")

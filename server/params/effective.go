@@ -26,6 +26,7 @@ type Origin struct{ Kind, Key string }
 // level is one object's params.
 type level struct {
 	origin Origin
+	via    []string // good until the next level; see models.ParamOrigin
 	params models.Params
 }
 
@@ -160,7 +161,7 @@ func schemaType(p *models.Param) string {
 // levels yields what an object sees, the most specific first, without the defaults.
 func levels(r objects.Reader, h models.ParamHolder) iter.Seq[level] {
 	return func(yield func(level) bool) {
-		w := walk{r: r, seen: map[string]bool{}, yield: yield}
+		w := walk{r: r, root: h, seen: map[string]bool{}, yield: yield}
 		if !w.holder(h) {
 			return
 		}
@@ -178,8 +179,10 @@ func levels(r objects.Reader, h models.ParamHolder) iter.Seq[level] {
 // walk visits each profile once, so that profiles may name each other in circles.
 type walk struct {
 	r     objects.Reader
+	root  models.ParamHolder
 	seen  map[string]bool
 	yield func(level) bool
+	trail []string
 }
 
 // holder visits an object's own params, then its profiles; false when the visitor has enough.
@@ -187,11 +190,18 @@ func (w *walk) holder(h models.ParamHolder) bool {
 	if h.Kind() == "profiles" {
 		w.seen[h.Key()] = true
 	}
-	if !w.yield(level{Origin{h.Kind(), h.Key()}, *h.ParamMap()}) {
+	if !w.yield(level{Origin{h.Kind(), h.Key()}, w.trail, *h.ParamMap()}) {
 		return false
 	}
 	p, ok := h.(models.ProfileHolder)
-	return !ok || w.profiles(p.ProfileNames())
+	if !ok || len(p.ProfileNames()) == 0 {
+		return true
+	}
+	if h != w.root {
+		w.trail = append(w.trail, h.Kind()+"/"+h.Key())
+		defer func() { w.trail = w.trail[:len(w.trail)-1] }()
+	}
+	return w.profiles(p.ProfileNames())
 }
 
 func (w *walk) profiles(names []string) bool {

@@ -3,6 +3,8 @@ package params
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +37,16 @@ type reader struct {
 }
 
 func (r reader) Get(kind, key string) (*objects.Entry, bool) { return r.layout.Get(kind, key) }
+
+func (r reader) All(kind string) iter.Seq[*objects.Entry] {
+	return func(yield func(*objects.Entry) bool) {
+		for _, o := range r.state[kind] {
+			if !yield(&objects.Entry{Object: o}) {
+				return
+			}
+		}
+	}
+}
 
 var keys = []string{"k0", "k1", "k2"}
 
@@ -151,6 +163,84 @@ func list(t *rapid.T, raw json.RawMessage) string {
 		t.Fatalf("%s: %v", raw, err)
 	}
 	return fmt.Sprint(l)
+}
+
+// TestOriginsAreTrue: the first origin of a param is that of Effective, with its value; each origin
+// has in itself the value that it is told with; and none is left out.
+func TestOriginsAreTrue(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := draw(t)
+		r := reader{layout: l}
+		all := Origins(r, l.m)
+		for _, k := range keys {
+			got, ok := all[k]
+			if one, found := OriginsOf(r, l.m, k); found != ok || !reflect.DeepEqual(one, got) {
+				t.Fatalf("%s: alone %+v, among all %+v", k, one, got)
+			}
+			value, from, effective := Effective(r, l.m, k)
+			if effective != ok || string(value) != string(got.Value) || from != (Origin{got.Kind, got.Key}) {
+				t.Fatalf("%s: got %+v; effective is %s from %v", k, got, value, from)
+			}
+			var want []Origin
+			for _, h := range l.order() {
+				if _, ok := (*h.ParamMap())[k]; ok {
+					want = append(want, Origin{h.Kind(), h.Key()})
+				}
+			}
+			if _, ok := l.state["params"][k].(*models.Param).Default(); ok {
+				want = append(want, Origin{"params", k})
+			}
+			var told []Origin
+			for _, o := range append([]models.ParamOrigin{got.ParamOrigin}, got.Overrides...) {
+				if !ok {
+					break
+				}
+				told = append(told, Origin{o.Kind, o.Key})
+				if own := l.own(o, k); string(own) != string(o.Value) {
+					t.Fatalf("%s: %v has %s, told is %s", k, told, own, o.Value)
+				}
+				l.leadsTo(t, o)
+			}
+			if !slices.Equal(told, want) {
+				t.Fatalf("%s: got %v, want %v", k, told, want)
+			}
+		}
+	})
+}
+
+// own is the value that an origin has by itself.
+func (l *layout) own(o models.ParamOrigin, key string) json.RawMessage {
+	switch h := l.object(o.Kind, o.Key).(type) {
+	case *models.Param:
+		v, _ := h.Default()
+		return v
+	case models.ParamHolder:
+		return (*h.ParamMap())[key]
+	}
+	return nil
+}
+
+func (l *layout) object(kind, key string) models.Object {
+	if kind == "machines" {
+		return l.m
+	}
+	return l.state[kind][key]
+}
+
+// leadsTo checks that each object on the way to an origin names the next.
+func (l *layout) leadsTo(t *rapid.T, o models.ParamOrigin) {
+	at := models.Object(l.m)
+	for _, next := range append(slices.Clone(o.Via), o.Kind+"/"+o.Key) {
+		kind, key, _ := strings.Cut(next, "/")
+		names := append([]string{}, at.(models.ProfileHolder).ProfileNames()...)
+		_, machine := at.(*models.Machine)
+		switch {
+		case machine && (kind != "profiles" || key == models.GlobalProfile): // by itself
+		case !slices.Contains(names, key):
+			t.Fatalf("%+v: %s/%s does not name %s", o, at.Kind(), at.Key(), key)
+		}
+		at = l.object(kind, key)
+	}
 }
 
 // TestProfilesAndStagesSeeTheirOwn: no stage, no global; but defaults.
