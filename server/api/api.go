@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -46,6 +47,7 @@ type API struct {
 	Files   *files.Store
 	Trees   *files.Trees
 	Static  http.Handler // of the file ports; nil: there are none
+	UI      fs.FS        // the web UI as it was built; nil: it was not
 	Params  *params.Vault
 	Plugins *plugins.Service
 	Events  *events.Hub

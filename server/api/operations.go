@@ -201,6 +201,9 @@ var outside = map[string]route{
 	"GET /swagger.json":     {summary: "Read this document", out: map[string]any{}, open: true},
 	"GET /swagger-ui":       {summary: "Read this document as a page", out: anything{}, open: true},
 	"GET /swagger-ui/:key":  {summary: "A part of that page", out: anything{}, open: true},
+	"GET /":                 {summary: "Go to the web UI", status: http.StatusFound, open: true},
+	"GET /ui":               {summary: "Go to the web UI", status: http.StatusFound, open: true},
+	"GET /ui/*key":          {summary: "A file of the web UI", more: "Without a name its page.", out: anything{}, open: true},
 }
 
 // routeOf finds the description of a route.

@@ -164,6 +164,7 @@ func (a *API) Router() *gin.Engine {
 	g.HEAD("/readyz", a.public(a.readyz))
 	g.GET("/metrics", a.showMetrics())
 	g.GET("/debug/pprof/*key", a.open(wide(a.profile)))
+	a.webRoutes(g)
 	a.document(g)
 	a.gauges(g.Routes(), gauges)
 	return g

@@ -127,8 +127,12 @@ func (a *API) setPassword(r *request) (int, any, error) {
 }
 
 // socket upgrades to the event websocket. Browsers cannot set headers there, so a token may
-// stand in the query, in any letter case.
+// stand among the subprotocols, where no log and no history of addresses sees it, or in the query,
+// in any letter case.
 func (a *API) socket(c *gin.Context) {
+	if token, ok := events.TokenOf(c.Request); ok && c.GetHeader("Authorization") == "" {
+		c.Request.Header.Set("Authorization", "Bearer "+token)
+	}
 	if c.GetHeader("Authorization") == "" {
 		for name, values := range c.Request.URL.Query() {
 			if strings.EqualFold(name, "token") {

@@ -38,6 +38,7 @@ import (
 	"drp/server/store/sqlite"
 	"drp/server/traces"
 	"drp/server/workflow"
+	"drp/ui"
 )
 
 // Version is that of this server. Content packs may demand one of Digital Rebar, so it never
@@ -184,7 +185,7 @@ func open(ctx context.Context, cfg Config, engineAt func(ctx context.Context, pa
 		Plugins: a.plugins, Events: a.hub, Guard: api.NewGuard(cfg.Limits, time.Now), Info: a.info,
 		Interfaces: network.Interfaces, Now: time.Now, Log: a.log,
 		Meter: a.metrics.Route, Metrics: a.metrics.Handler(), MetricsOpen: cfg.MetricsOpen, Ready: a.ready.reasons,
-		Lines: lines.Lines, Purge: a.purge, Version: Version,
+		Lines: lines.Lines, Purge: a.purge, Version: Version, UI: ui.Files(),
 	}
 	if a.ports.static != 0 || a.ports.secure != 0 {
 		a.api.Static = a.static

@@ -120,3 +120,28 @@ func TestSocketsTakeTokensInQueries(t *testing.T) {
 		t.Errorf("a wrong token: %v", err)
 	}
 }
+
+// TestSocketsTakeTokensAsSubprotocols: what a browser can do without writing them into an address. The
+// answer names the other subprotocol, never the token.
+func TestSocketsTakeTokensAsSubprotocols(t *testing.T) {
+	_, admin, _ := start(t, config(t))
+	dial := func(offers ...string) (*websocket.Conn, *http.Response, error) {
+		return websocket.Dial(t.Context(), admin.url+"/api/v3/ws", &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}, Subprotocols: offers})
+	}
+	for _, offers := range [][]string{{"drp.events", "bearer." + admin.token}, {"bearer." + admin.token, "drp.events"}} {
+		conn, res, err := dial(offers...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := res.Header.Get("Sec-WebSocket-Protocol"); got != "drp.events" || conn.Subprotocol() != got {
+			t.Errorf("the server chose %q", got)
+		}
+		admin.tells(conn, "register *.*.*")
+		conn.Close(websocket.StatusNormalClosure, "")
+	}
+	for offer, want := range map[string]int{"bearer.wrong": 403, "bearer.": 403, "drp.events": 401, "basic.rocketskates:r0cketsk8ts": 401} {
+		if _, res, err := dial("drp.events", offer); err == nil || res == nil || res.StatusCode != want {
+			t.Errorf("%s: %v, want %d", offer, err, want)
+		}
+	}
+}

@@ -88,7 +88,7 @@ func FuzzRoutes(f *testing.F) {
 		if status >= 500 && status != 503 || status < 200 {
 			t.Fatalf("%s %s with %q: %d %s", r.Method, u, body, status, text)
 		}
-		if r.Method == "HEAD" || status == 204 || status == 304 || strings.HasSuffix(r.Path, "/log") && status == 200 || (r.Path == "/metrics" || strings.HasPrefix(r.Path, "/swagger-ui")) && status == 200 {
+		if r.Method == "HEAD" || status == 204 || status == 304 || strings.HasSuffix(r.Path, "/log") && status == 200 || (r.Path == "/metrics" || strings.HasPrefix(r.Path, "/swagger-ui") || strings.HasPrefix(r.Path, "/ui")) && status == 200 || status == 302 {
 			return
 		}
 		if !json.Valid([]byte(text)) || !strings.HasPrefix(header.Get("Content-Type"), "application/json") {

@@ -54,6 +54,7 @@ var allowed = []room{
 		"server/prefs", "server/params", "server/render", "server/workflow", "server/content", "server/files", "server/plugins"}, nil},
 	{"server/backup", []string{"server/objects", "server/store", "server/store/sqlite"}, nil},
 	{"server/app", []string{"*"}, nil},
+	{"ui", nil, []string{}},
 	{"server/drp-server", []string{"server/app", "server/backup", "server/keyring"}, nil},
 	{"cli/client", []string{"models"}, nil},
 	{"cli/fingerprint", []string{"models"}, nil},

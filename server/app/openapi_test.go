@@ -335,6 +335,9 @@ GET /metrics
 GET /swagger.json
 GET /swagger-ui
 GET /swagger-ui/page.js
+GET /
+GET /ui
+GET /ui/
 `
 
 // notAsked are the routes whose answers are no HTTP answers.

@@ -19,6 +19,22 @@ func ack(action, spec string, rev uint64) *Message {
 	return &Message{Event: models.Event{Time: time.Now().UTC(), Type: "websocket", Action: action, Key: spec, Rev: rev}}
 }
 
+// Protocol is the subprotocol of the websocket. A client that offers it may offer bearer.TOKEN beside
+// it, and needs no other credentials.
+const Protocol = "drp.events"
+
+// TokenOf is the token that stands among the subprotocols that a client offers.
+func TokenOf(r *http.Request) (token string, ok bool) {
+	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for _, offer := range strings.Split(line, ",") {
+			if token, ok = strings.CutPrefix(strings.TrimSpace(offer), "bearer."); ok {
+				return token, true
+			}
+		}
+	}
+	return "", false
+}
+
 const (
 	readLimit    = 64 << 10
 	writeTimeout = 15 * time.Second
@@ -37,7 +53,7 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, sees func(*Message) 
 	// A browser adds a password it knows to requests that other sites' pages make, but no token:
 	// with a password, a page must be of this server.
 	anyOrigin := !strings.HasPrefix(r.Header.Get("Authorization"), "Basic ")
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: anyOrigin})
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: anyOrigin, Subprotocols: []string{Protocol}})
 	if err != nil {
 		return // Accept has answered
 	}
