@@ -1,0 +1,23 @@
+/** naturalKey is a text that orders as people count: web2 before web10, in any case of letters. */
+export const naturalKey = (s: string): string =>
+  s.toLowerCase().replace(/\d+/g, (digits) => digits.replace(/^0+(?=\d)/, '').padStart(16, '0'));
+
+export type SortKey = string | number | boolean;
+
+/** sortedBy is the items in the order of their keys; equal ones keep theirs. Each key is made once. */
+export function sortedBy<T>(items: readonly T[], key: (item: T) => SortKey, descending = false): T[] {
+  const sign = descending ? -1 : 1;
+  const keyed = items.map((item) => {
+    const k = key(item);
+    return { item, k: typeof k === 'string' ? naturalKey(k) : k };
+  });
+  keyed.sort((a, b) => sign * compareKeys(a.k, b.k));
+  return keyed.map(({ item }) => item);
+}
+
+const ranks: Record<string, number> = { boolean: 0, number: 1, string: 2 };
+
+function compareKeys(a: SortKey, b: SortKey): number {
+  if (typeof a !== typeof b) return ranks[typeof a]! - ranks[typeof b]!;
+  return a < b ? -1 : a > b ? 1 : 0;
+}
