@@ -1,10 +1,11 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
+import { icons } from './icons/plugin.ts';
 
 // Relative addresses everywhere: the UI works under whatever path a proxy puts the server at.
 export default defineConfig({
   base: './',
-  plugins: [react()],
+  plugins: [react(), icons()],
   build: {
     target: 'es2022',
     assetsInlineLimit: 0, // the Content-Security-Policy allows no data: addresses
