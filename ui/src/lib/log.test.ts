@@ -1,6 +1,7 @@
 import Anser from 'anser';
 import { describe, expect, test } from 'vitest';
 import { createLog, find, highlight, matchFrom, nextMatch, stampLength, type Log, type LogOptions, type Style } from './log';
+import { chance } from './random.testing';
 
 const encoder = new TextEncoder();
 
@@ -16,12 +17,10 @@ function linesOf(log: Log) {
 
 const textsOf = (text: string, options?: LogOptions) => linesOf(logOf(text, options)).map((l) => l.text);
 
-/** Numbers of a known sequence, so that a failure can be repeated. */
+/** Whole numbers below a limit, the same ones for the same seed. */
 function random(seed: number) {
-  return (n: number) => {
-    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-    return Math.floor((seed / 2 ** 32) * n);
-  };
+  const r = chance(seed);
+  return (n: number) => Math.floor(r() * n);
 }
 
 const scraps = [
