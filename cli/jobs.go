@@ -3,8 +3,12 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"runtime"
+	"strings"
 
 	"drp/cli/client"
 	"drp/models"
@@ -68,14 +72,25 @@ func (k *kind) newJob(ctx context.Context, arg string) (document, error) {
 }
 
 func (k *kind) jobLog() *cobra.Command {
+	var follow bool
 	return k.verb(verb{
-		use:     "log [id] [- or string]",
-		short:   "Print the log of a job, or add to it",
-		long:    "Print the log of a job. With a second argument, add that text to the log; - adds what stdin has.",
-		example: "drp jobs log " + k.sample() + "\necho checked by hand | " + k.app.name + " jobs log " + k.sample() + " -",
+		use:   "log [id] [- or string]",
+		short: "Print the log of a job, or add to it",
+		long: "Print the log of a job. With a second argument, add that text to the log; - adds what stdin has.\n" +
+			"With --follow, print what is added, until the job has ended.",
+		example: "drp jobs log " + k.sample() + "\ndrp jobs log " + k.sample() + " --follow\necho checked by hand | " + k.app.name + " jobs log " + k.sample() + " -",
 		args:    all(atLeast(1), between(1, 2, " requires at most 2 arguments")),
+		flags: func(f *pflag.FlagSet) {
+			f.BoolVar(&follow, "follow", false, "go on printing what is added, until the job has ended")
+		},
 		run: func(ctx context.Context, args []string) error {
 			at := k.at(args[0], "log")
+			if follow && len(args) > 1 {
+				return &usageError{"--follow prints a log, it adds nothing"}
+			}
+			if follow {
+				return k.followLog(ctx, at)
+			}
 			if len(args) == 1 {
 				return k.client.Do(ctx, http.MethodGet, at, nil, k.Out)
 			}
@@ -85,6 +100,46 @@ func (k *kind) jobLog() *cobra.Command {
 			return k.client.Do(ctx, http.MethodPut, at, []byte(args[1]), nil)
 		},
 	})
+}
+
+// followLog prints a log until its job has ended. The tail of a log may come a little later.
+func (k *kind) followLog(ctx context.Context, at string) error {
+	out := &tally{Writer: k.Out}
+	for late := ""; ; {
+		wait := "5m"
+		if late != "" {
+			wait = "1s"
+		}
+		var h http.Header
+		err := k.client.Do(ctx, http.MethodGet, at, nil, out, client.WithHeader("Range", fmt.Sprintf("bytes=%d-", out.n)),
+			client.WithHeader("Prefer", "wait="+wait), client.WithFlag("late", late), client.WithAnswerHeader(&h))
+		if err != nil {
+			return err
+		}
+		state := models.State(h.Get("X-DRP-JOB-STATE"))
+		nothing := strings.HasPrefix(h.Get("Content-Range"), "bytes */")
+		switch {
+		case state == "":
+			return errors.New("this server cannot follow a log: leave --follow out")
+		case !state.Final() || !nothing:
+		case late != "":
+			return nil
+		default:
+			late = "true"
+		}
+	}
+}
+
+// tally counts what is written.
+type tally struct {
+	io.Writer
+	n int64
+}
+
+func (t *tally) Write(p []byte) (int, error) {
+	n, err := t.Writer.Write(p)
+	t.n += int64(n)
+	return n, err
 }
 
 func (k *kind) jobActions() *cobra.Command {

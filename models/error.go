@@ -28,6 +28,7 @@ const (
 	LongHeader                 // larger than the server takes
 	Full                       // the server's disk is full; try again when there is room
 	Gone                       // it was there, but is no longer kept
+	OutOfRange                 // a part of something that it does not have
 )
 
 // Error is what every failing request answers with.

@@ -407,12 +407,13 @@ var classes = map[int]models.Class{
 	http.StatusRequestEntityTooLarge: models.TooLarge,
 	http.StatusServiceUnavailable:    models.Busy,
 
-	http.StatusTooManyRequests:             models.TooOften,
-	http.StatusRequestTimeout:              models.TooSlow,
-	http.StatusRequestURITooLong:           models.LongURL,
-	http.StatusRequestHeaderFieldsTooLarge: models.LongHeader,
-	http.StatusInsufficientStorage:         models.Full,
-	http.StatusGone:                        models.Gone,
+	http.StatusTooManyRequests:              models.TooOften,
+	http.StatusRequestTimeout:               models.TooSlow,
+	http.StatusRequestURITooLong:            models.LongURL,
+	http.StatusRequestHeaderFieldsTooLarge:  models.LongHeader,
+	http.StatusInsufficientStorage:          models.Full,
+	http.StatusGone:                         models.Gone,
+	http.StatusRequestedRangeNotSatisfiable: models.OutOfRange,
 }
 
 // failure reads the error envelope; an answer without one is a CLIENT_ERROR.

@@ -253,6 +253,7 @@ var statuses = map[models.Class]int{
 	models.LongHeader:    http.StatusRequestHeaderFieldsTooLarge,
 	models.Full:          http.StatusInsufficientStorage,
 	models.Gone:          http.StatusGone,
+	models.OutOfRange:    http.StatusRequestedRangeNotSatisfiable,
 }
 
 // fail writes the error envelope.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"io"
 	"net"
 	"net/http"
 
@@ -72,20 +71,6 @@ func host(a net.Addr) string {
 		return t.IP.String()
 	}
 	return "127.0.0.1"
-}
-
-func (a *API) jobLog(r *request) (int, any, error) {
-	job, err := a.job(r, "log")
-	if err != nil {
-		return 0, nil, err
-	}
-	log, size, err := a.Logs.Reader(job.Uuid)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer log.Close()
-	r.Context.DataFromReader(http.StatusOK, size, "application/octet-stream", io.LimitReader(log, size), nil)
-	return http.StatusOK, nil, nil
 }
 
 // appendJobLog appends, in any state: the tail of a log arrives after its job has ended.

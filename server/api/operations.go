@@ -59,6 +59,7 @@ var queryParams = map[string]parameter{
 
 	"replaceWritable": {Description: "objects of the pack take the place of writable ones with the same keys", Schema: boolean},
 	"machine":         {Description: "only jobs of this machine"},
+	"late":            {Description: "wait also after the end of the job, since the tail of its log may come then", Schema: boolean},
 	"dryrun":          {Description: "only count", Schema: boolean},
 	"jobsToKeep":      {Description: "how many jobs of each machine stay", Schema: integer},
 	"source-pool":     {Description: "take machines from this pool"},
@@ -117,8 +118,9 @@ var singles = map[string]route{
 	"DELETE /jobs": {summary: "Delete old jobs", more: "Without a query the preferences say which.", out: models.Purged{},
 		query: []string{"machine", "dryrun", "jobsToKeep", "failedJobsPurgedAfter", "completeJobsPurgedAfter"}},
 	"GET /jobs/:id/actions": {summary: "Render the scripts of a job", out: []models.JobAction{}, query: []string{"os"}},
-	"GET /jobs/:id/log":     {summary: "Read the log of a job", out: blob{}},
-	"PUT /jobs/:id/log":     {summary: "Append to the log of a job", in: blob{}, status: http.StatusNoContent},
+	"GET /jobs/:id/log": {summary: "Read the log of a job", more: "With Range: bytes=N- the part after N bytes (206). With Prefer: wait=30s as well the answer comes when there is more, " +
+		"or is 204 after that time or when the job has ended; X-DRP-JOB-STATE tells how it stands.", out: blob{}, query: []string{"late"}},
+	"PUT /jobs/:id/log": {summary: "Append to the log of a job", in: blob{}, status: http.StatusNoContent},
 
 	"GET /contents":        {summary: "List the content packs", out: []models.ContentSummary{}},
 	"POST /contents":       {summary: "Load a content pack", in: input{models.Content{}}, out: models.ContentSummary{}, status: http.StatusCreated, query: []string{"replaceWritable"}},

@@ -5,6 +5,7 @@ package joblog
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,8 +34,9 @@ type Logs struct {
 	dir    string
 	opened time.Time
 
-	mu   sync.Mutex
-	held map[string]*hold
+	mu    sync.Mutex
+	held  map[string]*hold
+	heeds map[string]map[chan struct{}]bool // by job: those who wait for it to grow
 }
 
 // hold is the right to write one job's log, and how many want it.
@@ -52,7 +54,7 @@ func Open(dir string) (*Logs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("job logs: %w", err)
 	}
-	return &Logs{dir: dir, opened: now, held: map[string]*hold{}}, nil
+	return &Logs{dir: dir, opened: now, held: map[string]*hold{}, heeds: map[string]map[chan struct{}]bool{}}, nil
 }
 
 // diskTime is the time as the file system tells it, which lags behind the clock.
@@ -135,6 +137,62 @@ func (l *Logs) Reader(job string) (io.ReadSeekCloser, int64, error) {
 	return section{io.NewSectionReader(f, 0, st.Size()), f}, st.Size(), nil
 }
 
+// Grown returns when a job's log is longer than n bytes, with nil, or when ctx ends, with its
+// error. A log that is not there yet is empty.
+func (l *Logs) Grown(ctx context.Context, job string, n int64) error {
+	path, err := l.path(job)
+	if err != nil {
+		return err
+	}
+	news, leave := l.heed(job)
+	defer leave()
+	for {
+		st, err := os.Stat(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("log of job %s: %w", job, err)
+		}
+		if err == nil && st.Size() > n {
+			return nil
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// heed registers one who waits for a job's log; what the channel holds is a reason to look.
+func (l *Logs) heed(job string) (news <-chan struct{}, leave func()) {
+	c := make(chan struct{}, 1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.heeds[job] == nil {
+		l.heeds[job] = map[chan struct{}]bool{}
+	}
+	l.heeds[job][c] = true
+	return c, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.heeds[job], c)
+		if len(l.heeds[job]) == 0 {
+			delete(l.heeds, job)
+		}
+	}
+}
+
+// tell wakes those who wait for a job's log.
+func (l *Logs) tell(job string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.heeds[job] {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
 // section is a part of a file that closes the file.
 type section struct {
 	*io.SectionReader
@@ -214,6 +272,7 @@ func (l *Logs) write(job string, fn func(*os.File) error) error {
 	if err != nil {
 		return err
 	}
+	defer l.tell(job) // whatever has become of it
 	defer l.hold(job)()
 	f, err := openAppend(path)
 	if err != nil {

@@ -2,6 +2,7 @@ package joblog
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -254,4 +255,39 @@ func openFiles(t *testing.T) int {
 		t.Skip("needs /proc: ", err)
 	}
 	return len(list)
+}
+
+// TestGrownTellsEveryoneOfEverything: several wait for the next byte of a log, and see all of them.
+func TestGrownTellsEveryoneOfEverything(t *testing.T) {
+	l, _ := open(t)
+	const last = 200
+	var followers sync.WaitGroup
+	for range 4 {
+		followers.Go(func() {
+			for n := int64(0); n < last; {
+				if err := l.Grown(t.Context(), job, n); err != nil {
+					t.Error(err)
+					return
+				}
+				size := int64(len(text(t, l, job)))
+				if size <= n {
+					t.Errorf("told of more than %d, but there are %d", n, size)
+					return
+				}
+				n = size
+			}
+		})
+	}
+	for range last {
+		add(t, l, "x")
+	}
+	followers.Wait()
+	if len(l.heeds) != 0 {
+		t.Errorf("%d are kept", len(l.heeds))
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.Grown(gone, job, 1<<40); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
 }
