@@ -1,0 +1,210 @@
+import { ActionIcon, Anchor, AppShell, Badge, Burger, Button, Center, Group, Kbd, Loader, Menu, NavLink, ScrollArea, Text, Tooltip, useMantineColorScheme } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { Component, Suspense, useEffect, useState, type ReactNode } from 'react';
+import { Route, Switch, useLocation } from 'wouter';
+import { signOut } from '../api/login.ts';
+import { useSession } from '../api/session.ts';
+import { useConnection } from '../live/hooks.ts';
+import { Empty } from '../parts/Empty.tsx';
+import { Icon } from '../parts/Icon.tsx';
+import { Page } from '../parts/Page.tsx';
+import { Problem } from '../parts/Problem.tsx';
+import { navigate } from './router.ts';
+import { routes } from './routes.tsx';
+import { Search } from './Search.tsx';
+import { ShortcutHelp } from './ShortcutHelp.tsx';
+import { useShortcuts } from './shortcuts.ts';
+import { narrow } from './theme.ts';
+
+const groups = ['Work', 'Objects', 'Server'] as const;
+
+/** What is around every page: the header, the navigation, search and help. */
+export function Shell() {
+  const [menu, { toggle, close }] = useDisclosure();
+  const [searching, search] = useDisclosure();
+  const [helping, help] = useDisclosure();
+  const [place] = useLocation();
+  useEffect(close, [place, close]);
+  useShortcuts([
+    { keys: '/', label: 'Search everything', run: search.open },
+    { keys: 'ctrl+k', label: 'Search everything', run: search.open },
+    { keys: '?', label: 'Show the shortcuts', run: help.open },
+    ...routes.flatMap((r) => (r.keys ? [{ keys: r.keys, label: 'Go to ' + r.label, group: 'Go', run: () => navigate(r.path) }] : [])),
+  ]);
+  return (
+    <AppShell header={{ height: 48 }} navbar={{ width: 200, breakpoint: `${narrow}em`, collapsed: { mobile: !menu } }} padding="md">
+      <AppShell.Header>
+        <Group h="100%" px="md" justify="space-between" wrap="nowrap" gap="xs">
+          <Group gap="xs" wrap="nowrap">
+            <Burger opened={menu} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={menu ? 'Close the navigation' : 'Open the navigation'} aria-expanded={menu} />
+            <Anchor href="#/" fw={700} size="lg" c="var(--mantine-color-text)" underline="never" aria-label="drp, to the overview">
+              drp
+            </Anchor>
+            <Connected />
+          </Group>
+          <Button variant="default" size="xs" onClick={search.open} leftSection={<Icon name="search" />} rightSection={<Kbd size="xs">/</Kbd>} visibleFrom="xs">
+            Search
+          </Button>
+          <Group gap={4} wrap="nowrap">
+            <ActionIcon variant="subtle" color="gray" hiddenFrom="xs" onClick={search.open} aria-label="Search everything">
+              <Icon name="search" />
+            </ActionIcon>
+            <Tooltip label="Keyboard shortcuts (?)">
+              <ActionIcon variant="subtle" color="gray" onClick={help.open} aria-label="Keyboard shortcuts">
+                <Icon name="keyboard" />
+              </ActionIcon>
+            </Tooltip>
+            <Theme />
+            <User />
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar>
+        <ScrollArea type="auto" p="xs">
+          <nav aria-label="Pages">
+            {groups.map((g) => (
+              <div key={g} role="group" aria-label={g}>
+                <Text size="xs" fw={600} c="dimmed" px="xs" mt="xs" aria-hidden>
+                  {g}
+                </Text>
+                {routes
+                  .filter((r) => r.group === g)
+                  .map((r) => {
+                    const here = r.path === '/' ? place === '/' : place === r.path || place.startsWith(r.path + '/');
+                    return (
+                      <NavLink
+                        key={r.path}
+                        href={'#' + r.path}
+                        label={r.label}
+                        leftSection={<Icon name={r.icon ?? 'circle'} />}
+                        active={here}
+                        aria-current={here ? 'page' : undefined}
+                        py={4}
+                      />
+                    );
+                  })}
+              </div>
+            ))}
+          </nav>
+        </ScrollArea>
+      </AppShell.Navbar>
+      <AppShell.Main>
+        <Failsafe key={place}>
+          <Suspense fallback={<Waiting />}>
+            <Switch>
+              {routes.map((r) => (
+                <Route key={r.path} path={r.path} component={r.Page} />
+              ))}
+              <Route>
+                <Page title="There is no such page">
+                  <Empty title={'Nothing is at ' + place}>
+                    <Anchor href="#/">Go to the overview</Anchor>
+                  </Empty>
+                </Page>
+              </Route>
+            </Switch>
+          </Suspense>
+        </Failsafe>
+      </AppShell.Main>
+      <Search opened={searching} close={search.close} />
+      <ShortcutHelp opened={helping} close={help.close} />
+    </AppShell>
+  );
+}
+
+function Waiting() {
+  return (
+    <Center h={200}>
+      <Loader aria-label="Loading" />
+    </Center>
+  );
+}
+
+/** How long a drop may last before it is told: a server that changes its certificate or token is back at once. */
+const tolerated = 500; // milliseconds
+
+function Connected() {
+  const state = useConnection();
+  const [told, setTold] = useState(state);
+  useEffect(() => {
+    if (state === 'live') return setTold(state);
+    const t = setTimeout(() => setTold(state), tolerated);
+    return () => clearTimeout(t);
+  }, [state]);
+  return (
+    <span role="status">
+      {told === 'live' ? (
+        <Tooltip label="What you see is current">
+          <Badge color="teal" variant="dot" size="sm">
+            live
+          </Badge>
+        </Tooltip>
+      ) : (
+        <Tooltip label="The connection to the server is broken. What you see may be old; it is brought up to date as soon as the server is back.">
+          <Badge color="orange" variant="filled" size="sm" autoContrast>
+            {told}
+          </Badge>
+        </Tooltip>
+      )}
+    </span>
+  );
+}
+
+const schemes = [
+  ['light', 'Light', 'sun'],
+  ['dark', 'Dark', 'moon'],
+  ['auto', 'As the system', 'desktop'],
+] as const;
+
+function Theme() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  return (
+    <Menu>
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" aria-label="Theme">
+          <Icon name={schemes.find(([s]) => s === colorScheme)?.[2] ?? 'desktop'} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.RadioGroup value={colorScheme} onChange={(s) => setColorScheme(s as (typeof schemes)[number][0])}>
+          {schemes.map(([value, label]) => (
+            <Menu.RadioItem key={value} value={value}>
+              {label}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+function User() {
+  const user = useSession((s) => s.user);
+  return (
+    <Menu>
+      <Menu.Target>
+        <Button variant="subtle" color="gray" size="compact-sm" leftSection={<Icon name="user" />} maw={180}>
+          {user}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Item component="a" href={'#/objects/users/' + encodeURIComponent(user)}>
+          Account and password
+        </Menu.Item>
+        <Menu.Item onClick={() => void signOut()}>Sign out</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+/** A page that fails does not take the others with it. */
+class Failsafe extends Component<{ children: ReactNode }, { error?: unknown }> {
+  state: { error?: unknown } = {};
+  static getDerivedStateFromError(error: unknown) {
+    return { error };
+  }
+  render() {
+    if (this.state.error === undefined) return this.props.children;
+    return <Problem error={this.state.error} title="This page has failed" retry={() => this.setState({ error: undefined })} />;
+  }
+}

@@ -1,0 +1,290 @@
+import { api, ApiError, part, send, type Query } from '../api/client.ts';
+import { keyOf, type Event, type Thing } from '../api/types.ts';
+import { escaped, type Feed } from './feed.ts';
+
+/** What a table or an object shows now. It changes as a whole: the same snapshot is the same state. */
+export interface TableSnapshot<T> {
+  items: T[]; // in the order of their keys as the server has it; new ones at the end
+  byKey: ReadonlyMap<string, T>;
+  loading: boolean; // nothing is known yet
+  complete: boolean; // all there are
+  error?: ApiError;
+}
+
+export interface ObjectSnapshot<T> {
+  object?: T;
+  loading: boolean;
+  missing: boolean; // it is not there, or no longer
+  error?: ApiError;
+}
+
+const firstPage = 200; // objects: enough for a first paint
+const page = 2000;
+
+/** Readers are told at most so often, in milliseconds: a change is seen well within 200. */
+const calm = 100;
+
+/** Fields that are left out of tables: they are large, and asked for where they are needed. */
+const slim: Record<string, string> = { machines: 'Params' };
+
+/** Objects of the server as it has them now: read once, then kept current by its events. */
+export class Cache {
+  private readonly feed: Feed;
+  private readonly tables = new Map<string, Table>();
+  private readonly objects = new Map<string, One>();
+  private readonly changed = new Set<{ publish(): void }>();
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private last = 0;
+
+  constructor(feed: Feed) {
+    this.feed = feed;
+  }
+
+  table(kind: string): Table {
+    let t = this.tables.get(kind);
+    if (!t) this.tables.set(kind, (t = new Table(kind, this.feed, (w) => this.mark(w))));
+    return t;
+  }
+
+  one(kind: string, key: string): One {
+    const name = kind + '/' + key;
+    let o = this.objects.get(name);
+    if (!o) this.objects.set(name, (o = new One(kind, key, this.feed, (w) => this.mark(w), () => this.objects.delete(name))));
+    return o;
+  }
+
+  /** Forgets everything; who was signed in is no more. */
+  clear() {
+    for (const t of this.tables.values()) t.end();
+    for (const o of this.objects.values()) o.end();
+    this.tables.clear();
+    this.objects.clear();
+  }
+
+  /** Reads everything anew: the past that the feed would have told is lost. */
+  reload() {
+    for (const t of this.tables.values()) t.load();
+    for (const o of this.objects.values()) o.load();
+  }
+
+  private mark(what: { publish(): void }) {
+    this.changed.add(what);
+    if (this.timer !== undefined) return;
+    const wait = Math.max(0, this.last + calm - performance.now());
+    this.timer = setTimeout(() => this.flush(), wait);
+  }
+
+  private flush() {
+    this.timer = undefined;
+    this.last = performance.now();
+    const list = [...this.changed];
+    this.changed.clear();
+    for (const what of list) what.publish();
+  }
+}
+
+type Mark = (what: { publish(): void }) => void;
+
+class Readers {
+  private readonly readers = new Set<() => void>();
+  get none() {
+    return this.readers.size === 0;
+  }
+  add(read: () => void) {
+    this.readers.add(read);
+  }
+  remove(read: () => void) {
+    this.readers.delete(read);
+  }
+  tell() {
+    for (const read of [...this.readers]) read();
+  }
+}
+
+/** All objects of a kind. */
+export class Table {
+  snapshot: TableSnapshot<Thing> = { items: [], byKey: new Map(), loading: true, complete: false };
+  private items = new Map<string, Thing>();
+  private waiting: Event[] | undefined; // events that came while the list was read
+  private error: ApiError | undefined;
+  private complete = false;
+  private loading = true;
+  private stop: (() => void) | undefined;
+  private generation = 0;
+  private readonly readers = new Readers();
+  private readonly kind: string;
+  private readonly feed: Feed;
+  private readonly mark: Mark;
+
+  constructor(kind: string, feed: Feed, mark: Mark) {
+    this.kind = kind;
+    this.feed = feed;
+    this.mark = mark;
+  }
+
+  subscribe = (read: () => void) => {
+    this.readers.add(read);
+    if (!this.stop || this.error) this.load();
+    return () => this.readers.remove(read); // kept current for the next page that needs it
+  };
+
+  publish() {
+    this.snapshot = { items: [...this.items.values()], byKey: new Map(this.items), loading: this.loading, complete: this.complete, error: this.error };
+    this.readers.tell();
+  }
+
+  end() {
+    this.generation++;
+    this.stop?.();
+    this.stop = undefined;
+  }
+
+  /** Reads the list in pages, the first one small; events that come meanwhile are laid over it. */
+  async load() {
+    const mine = ++this.generation;
+    this.waiting = [];
+    this.error = undefined;
+    if (!this.stop) {
+      const { ready, end } = this.feed.listen(this.kind + '.*.*', (e) => this.take(e));
+      this.stop = end;
+      await ready;
+    }
+    const since = this.feed.rev;
+    const found = new Map<string, Thing>();
+    try {
+      for (let offset = 0, total = 1; offset < total; ) {
+        const limit = offset ? page : firstPage;
+        const query: Query = { limit, offset, slim: slim[this.kind] };
+        const res = await send('GET', '/' + this.kind, { query });
+        const list = (await res.json()) as Thing[];
+        if (mine !== this.generation) return;
+        for (const o of list) found.set(keyOf(this.kind, o), o);
+        offset += list.length;
+        total = Number(res.headers.get('X-DRP-LIST-FILTER-COUNT') ?? offset);
+        if (!list.length) break;
+        if (this.loading || !this.complete) {
+          this.items = new Map(found);
+          this.loading = false;
+          this.mark(this);
+        }
+      }
+    } catch (err) {
+      if (mine !== this.generation) return;
+      this.error = err as ApiError;
+      this.loading = false;
+      this.mark(this);
+      if (this.error.status === 0) setTimeout(() => mine === this.generation && this.load(), 1000);
+      return;
+    }
+    this.items = found;
+    this.complete = true;
+    this.loading = false;
+    const missed = this.waiting ?? [];
+    this.waiting = undefined;
+    for (const e of missed) if (!e.Rev || e.Rev > since) this.apply(e);
+    this.mark(this);
+  }
+
+  private take(e: Event) {
+    if (this.waiting) this.waiting.push(e);
+    else {
+      this.apply(e);
+      this.mark(this);
+    }
+  }
+
+  private apply(e: Event) {
+    const o = (e.Object ?? e.Original) as Thing | null;
+    if (!e.Rev || !o) return; // posted by somebody
+    const key = keyOf(this.kind, o);
+    if (e.Action === 'delete') this.items.delete(key);
+    else this.items.set(key, thin(this.kind, o));
+  }
+}
+
+function thin(kind: string, o: Thing): Thing {
+  const left = slim[kind];
+  return left ? { ...o, [left]: {}, Partial: true } : o;
+}
+
+/** One whole object. */
+export class One {
+  snapshot: ObjectSnapshot<Thing> = { loading: true, missing: false };
+  private next: ObjectSnapshot<Thing> = this.snapshot;
+  private waiting: Event[] | undefined;
+  private stop: (() => void) | undefined;
+  private generation = 0;
+  private readonly readers = new Readers();
+  private readonly kind: string;
+  private readonly key: string;
+  private readonly feed: Feed;
+  private readonly mark: Mark;
+  private readonly forget: () => void;
+
+  constructor(kind: string, key: string, feed: Feed, mark: Mark, forget: () => void) {
+    this.kind = kind;
+    this.key = key;
+    this.feed = feed;
+    this.mark = mark;
+    this.forget = forget;
+  }
+
+  subscribe = (read: () => void) => {
+    this.readers.add(read);
+    if (!this.stop) this.load();
+    return () => {
+      this.readers.remove(read);
+      setTimeout(() => this.readers.none && (this.end(), this.forget()), 5000); // pages that follow each other share it
+    };
+  };
+
+  publish() {
+    this.snapshot = this.next;
+    this.readers.tell();
+  }
+
+  end() {
+    this.generation++;
+    this.stop?.();
+    this.stop = undefined;
+  }
+
+  async load() {
+    const mine = ++this.generation;
+    this.waiting = [];
+    if (!this.stop) {
+      const { ready, end } = this.feed.listen(`${this.kind}.*.${escaped(this.key)}`, (e) => this.take(e));
+      this.stop = end;
+      await ready;
+    }
+    const since = this.feed.rev;
+    try {
+      const object = await api<Thing>('GET', `/${this.kind}/${part(this.key)}`);
+      if (mine !== this.generation) return;
+      this.next = { object, loading: false, missing: false };
+    } catch (err) {
+      if (mine !== this.generation) return;
+      const error = err as ApiError;
+      this.next = { loading: false, missing: error.status === 404, error: error.status === 404 ? undefined : error };
+      if (error.status === 0) setTimeout(() => mine === this.generation && this.load(), 1000);
+    }
+    const missed = this.waiting ?? [];
+    this.waiting = undefined;
+    for (const e of missed) if (!e.Rev || e.Rev > since) this.apply(e);
+    this.mark(this);
+  }
+
+  private take(e: Event) {
+    if (this.waiting) this.waiting.push(e);
+    else {
+      this.apply(e);
+      this.mark(this);
+    }
+  }
+
+  private apply(e: Event) {
+    if (!e.Rev || !e.Object) return;
+    // What was deleted can still be looked at.
+    this.next = { object: e.Object as Thing, loading: false, missing: e.Action === 'delete' };
+  }
+}

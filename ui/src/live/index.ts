@@ -1,0 +1,32 @@
+import { QueryClient } from '@tanstack/react-query';
+import { session } from '../api/session.ts';
+import { Cache } from './cache.ts';
+import { Feed } from './feed.ts';
+
+export const feed = new Feed();
+export const cache = new Cache(feed);
+
+/** Answers that no event tells of, and lists that the server has filtered. Nothing in it is asked for again by time. */
+export const queries = new QueryClient({
+  defaultOptions: { queries: { refetchOnWindowFocus: false, refetchOnReconnect: false, retry: (n, err) => n < 3 && (err as { status?: number }).status === 0 } },
+});
+
+feed.onLost = () => {
+  cache.reload();
+  void queries.invalidateQueries();
+};
+
+let stop: (() => void) | undefined;
+
+/** The page is live while somebody is signed in; what was read is forgotten with the session. */
+function follow(state: string) {
+  if (state === 'in' && !stop) stop = feed.start();
+  if (state === 'out' && stop) {
+    stop();
+    stop = undefined;
+    cache.clear();
+    queries.clear();
+  }
+}
+follow(session.getState().state);
+session.subscribe((now) => follow(now.state));

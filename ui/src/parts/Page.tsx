@@ -1,0 +1,37 @@
+import { Group, Title } from '@mantine/core';
+import { useEffect, type ReactNode } from 'react';
+import classes from './Page.module.css';
+
+interface Props {
+  title: string;
+  /** What stands before the title, such as an icon. */
+  before?: ReactNode;
+  /** What stands behind the title, such as a badge or a count. */
+  after?: ReactNode;
+  actions?: ReactNode;
+  /** The page is as high as the window and its content scrolls inside: for windowed lists. */
+  fill?: boolean;
+  children: ReactNode;
+}
+
+/** The frame of a page: its title, also that of the window, its actions, its content. */
+export function Page({ title, before, after, actions, fill, children }: Props) {
+  useEffect(() => {
+    document.title = title + ' · drp';
+  }, [title]);
+  return (
+    <div className={fill ? classes.fill : classes.page}>
+      <Group className={classes.head} justify="space-between" gap="xs">
+        <Group gap="xs" className={classes.title}>
+          {before}
+          <Title order={1} size="h3">
+            {title}
+          </Title>
+          {after}
+        </Group>
+        <Group gap="xs">{actions}</Group>
+      </Group>
+      {children}
+    </div>
+  );
+}
