@@ -10,13 +10,11 @@ import { Router } from 'wouter';
 import { App } from './app/App.tsx';
 import { useHash, useHashSearch } from './app/router.ts';
 import { theme } from './app/theme.ts';
+import { nonce } from './lib/nonce.ts';
 import { queries } from './live/index.ts';
 
-// The server gives each page a nonce of its own, for the styles that Mantine writes.
-const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce;
-
 createRoot(document.getElementById('root')!).render(
-  <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce ?? ''}>
+  <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
     <QueryClientProvider client={queries}>
       <Router hook={useHash} searchHook={useHashSearch}>
         <ModalsProvider>

@@ -28,7 +28,9 @@ function Panel({ close }: { close: () => void }) {
   const found = useMemo(() => find(everything, text, 50), [everything, text]);
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => setAt(0), [text]);
-  useEffect(() => list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' }), [at, found]);
+  useEffect(() => {
+    list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
+  }, [at, found]);
 
   const go = (f: Found | undefined) => {
     if (!f) return;

@@ -28,6 +28,7 @@ export class Feed {
 
   private readonly dial: Dial;
   private socket: ReturnType<Dial> | undefined;
+  private token = ''; // of the socket
   private readonly filters = new Map<string, Set<(e: Event) => void>>();
   private readonly acked = new Map<string, { promise: Promise<void>; done: () => void }>();
   private readonly partial = new Set<string>(); // events seen of a revision that is not complete
@@ -44,7 +45,7 @@ export class Feed {
   start(): () => void {
     this.stopped = false;
     this.connect();
-    const leave = session.subscribe((now, before) => now.token && now.token !== before.token && this.connect());
+    const leave = session.subscribe((now) => now.token && now.token !== this.token && this.connect());
     return () => {
       leave();
       this.stop();
@@ -55,6 +56,7 @@ export class Feed {
     this.stopped = true;
     clearTimeout(this.timer);
     this.drop();
+    this.token = '';
     this.rev = 0;
     this.partial.clear();
     this.acked.clear();
@@ -102,6 +104,7 @@ export class Feed {
     const { token, state } = session.getState();
     if (this.stopped || state !== 'in' || !token) return;
     this.drop();
+    this.token = token;
     const url = address('/ws', this.rev ? { rev: this.rev } : {});
     url.protocol = url.protocol.replace('http', 'ws');
     this.resumed = this.rev > 0;
