@@ -24,6 +24,12 @@ const page = 2000;
 /** Readers are told at most so often, in milliseconds: a change is seen well within 200. */
 const calm = 100;
 
+/** Some of a kind: what the server is asked for, and which objects are among them, by what an event tells of them. */
+export interface Some {
+  query: Query;
+  has: (o: Thing) => boolean;
+}
+
 /** Fields that are left out of tables: they are large, and asked for where they are needed. */
 const slim: Record<string, string> = { machines: 'Params' };
 
@@ -40,9 +46,10 @@ export class Cache {
     this.feed = feed;
   }
 
-  table(kind: string): Table {
-    let t = this.tables.get(kind);
-    if (!t) this.tables.set(kind, (t = new Table(kind, this.feed, (w) => this.mark(w))));
+  table(kind: string, some?: Some): Table {
+    const name = some ? `${kind}?${JSON.stringify(some.query)}` : kind;
+    let t = this.tables.get(name);
+    if (!t) this.tables.set(name, (t = new Table(kind, this.feed, (w) => this.mark(w), some)));
     return t;
   }
 
@@ -101,7 +108,7 @@ class Readers {
   }
 }
 
-/** All objects of a kind. */
+/** All objects of a kind, or some of them. */
 export class Table {
   snapshot: TableSnapshot<Thing> = { items: [], byKey: new Map(), loading: true, complete: false };
   private items = new Map<string, Thing>();
@@ -115,11 +122,13 @@ export class Table {
   private readonly kind: string;
   private readonly feed: Feed;
   private readonly mark: Mark;
+  private readonly some: Some | undefined;
 
-  constructor(kind: string, feed: Feed, mark: Mark) {
+  constructor(kind: string, feed: Feed, mark: Mark, some?: Some) {
     this.kind = kind;
     this.feed = feed;
     this.mark = mark;
+    this.some = some;
   }
 
   subscribe = (read: () => void) => {
@@ -153,8 +162,8 @@ export class Table {
     const found = new Map<string, Thing>();
     try {
       for (let offset = 0, total = 1; offset < total; ) {
-        const limit = offset ? page : firstPage;
-        const query: Query = { limit, offset, slim: slim[this.kind] };
+        // Some are read at once: they come and go, which would shift the pages.
+        const query: Query = this.some?.query ?? { limit: offset ? page : firstPage, offset, slim: slim[this.kind] };
         const res = await send('GET', '/' + this.kind, { query });
         const list = (await res.json()) as Thing[];
         if (mine !== this.generation) return;
@@ -197,7 +206,7 @@ export class Table {
     const o = (e.Object ?? e.Original) as Thing | null;
     if (!e.Rev || !o) return; // posted by somebody
     const key = keyOf(this.kind, o);
-    if (e.Action === 'delete') this.items.delete(key);
+    if (e.Action === 'delete' || this.some?.has(o) === false) this.items.delete(key);
     else this.items.set(key, thin(this.kind, o));
   }
 }
