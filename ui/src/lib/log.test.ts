@@ -1,6 +1,6 @@
 import Anser from 'anser';
 import { describe, expect, test } from 'vitest';
-import { createLog, find, highlight, matchFrom, nextMatch, stampLength, type Log, type LogOptions, type Style } from './log';
+import { createLog, find, highlight, matchesOf, matchFrom, nextMatch, stampLength, type Log, type LogOptions, type Style } from './log';
 import { chance } from './random.testing';
 
 const encoder = new TextEncoder();
@@ -161,6 +161,12 @@ describe('search', () => {
     expect(parts).toEqual(find(log, '3', 1, 200));
   });
 
+  test('each line has its own matches', () => {
+    const log = logOf('aa\nb\na\n');
+    const matches = find(log, 'a', 1, 3);
+    for (let line = 0; line < 5; line++) expect(matchesOf(matches, line)).toEqual(matches.filter((m) => m.line === line));
+  });
+
   test('next and previous go round', () => {
     const matches = find(logOf('a\nb\na\na'), 'a', 1, 4);
     expect([matchFrom(matches, 2), matchFrom(matches, 9), matchFrom([], 1)]).toEqual([1, 0, -1]);
@@ -170,9 +176,13 @@ describe('search', () => {
   test('highlighting changes no text and marks the ranges', () => {
     const log = logOf('one \x1b[31mtwo\x1b[0m three two\n');
     const matches = find(log, 'o', 1, 1);
-    const pieces = highlight(log.line(1).runs, matches);
-    expect(pieces.map((p) => p.text).join('')).toBe(log.text(1));
-    expect(pieces.filter((p) => p.range !== undefined).map((p) => p.text)).toEqual(matches.map(() => 'o'));
+    for (let cut = 0; cut < 14; cut++) {
+      const pieces = highlight(log.line(1).runs, matches, cut);
+      expect(pieces.map((p) => p.text).join('')).toBe(log.text(1));
+      expect(pieces.filter((p) => p.range !== undefined).map((p) => p.text)).toEqual(matches.map(() => 'o'));
+      const ends = pieces.reduce<number[]>((sum, p) => [...sum, (sum.at(-1) ?? 0) + p.text.length], []);
+      if (cut > 0) expect(ends).toContain(cut);
+    }
   });
 });
 

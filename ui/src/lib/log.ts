@@ -176,12 +176,14 @@ export function createLog({ keep = 128 << 20, longest = 16 << 10 }: LogOptions =
 }
 
 /** How many of the sorted values are not above a limit. */
-function upper(sorted: readonly number[], limit: number): number {
+function upper(sorted: readonly number[], limit: number): number;
+function upper<T>(sorted: readonly T[], limit: number, of: (item: T) => number): number;
+function upper<T>(sorted: readonly T[], limit: number, of = (item: T) => item as number): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (sorted[middle]! <= limit) low = middle + 1;
+    if (of(sorted[middle]!) <= limit) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -343,9 +345,18 @@ export function matchFrom(matches: readonly Match[], line: number): number {
   return i < 0 ? 0 : i;
 }
 
-/** The runs of a line, cut where marked ranges begin and end. */
-export function highlight(runs: readonly Run[], ranges: readonly { start: number; end: number }[]): (Run & { range?: number })[] {
-  if (ranges.length === 0) return [...runs];
+/** Those of the sorted matches that are in a line. */
+export function matchesOf(matches: readonly Match[], line: number): readonly Match[] {
+  const from = upper(matches, line - 1, (m) => m.line);
+  const to = upper(matches, line, (m) => m.line);
+  return from === to ? none : matches.slice(from, to);
+}
+
+const none: readonly Match[] = [];
+
+/** The runs of a line, cut where marked ranges begin and end, and at one more place. */
+export function highlight(runs: readonly Run[], ranges: readonly { start: number; end: number }[], cut = 0): (Run & { range?: number })[] {
+  if (ranges.length === 0 && cut === 0) return [...runs];
   const pieces: (Run & { range?: number })[] = [];
   let at = 0;
   let r = 0;
@@ -355,7 +366,8 @@ export function highlight(runs: readonly Run[], ranges: readonly { start: number
       while (r < ranges.length && ranges[r]!.end <= from) r++;
       const range = ranges[r];
       const inside = range !== undefined && range.start <= from;
-      const to = range === undefined ? end : Math.min(end, inside ? range.end : range.start);
+      const edge = range === undefined ? end : Math.min(end, inside ? range.end : range.start);
+      const to = from < cut ? Math.min(edge, cut) : edge;
       const piece = { text: run.text.slice(from - at, to - at), style: run.style };
       pieces.push(inside ? { ...piece, range: r } : piece);
       from = to;
