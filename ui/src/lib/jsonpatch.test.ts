@@ -1,9 +1,9 @@
 import { applyPatch } from 'rfc6902';
 import { describe, expect, it } from 'vitest';
-import { at, equal, pointer, put, tokens, type JsonObject } from './json';
-import { patchOf } from './jsonpatch';
-import { merge } from './merge';
-import { chance, changed, json, object } from './random.testing';
+import { at, equal, pointer, put, tokens, type JsonObject } from './json.ts';
+import { patchOf } from './jsonpatch.ts';
+import { merge } from './merge.ts';
+import { chance, changed, json, object } from './random.testing.ts';
 
 const seeds = Array.from({ length: 1000 }, (_, i) => i);
 

@@ -1,7 +1,7 @@
 // Patches (RFC 6902) as the clients of the API make them: what is to change is tested first, so
 // that nobody's change is written over unseen.
 import type { Operation } from 'rfc6902';
-import { equal, isObject, pointer, type Json, type JsonObject } from './json';
+import { equal, isObject, pointer, type Json, type JsonObject } from './json.ts';
 
 export type { Operation };
 

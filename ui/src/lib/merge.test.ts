@@ -1,9 +1,9 @@
 import { applyPatch } from 'rfc6902';
 import { describe, expect, it } from 'vitest';
-import { at, equal, type JsonObject } from './json';
-import { patchOf } from './jsonpatch';
-import { conflicts, differences, merge, rebase, touches, type Side } from './merge';
-import { chance, changed, object, type Chance } from './random.testing';
+import { at, equal, type JsonObject } from './json.ts';
+import { patchOf } from './jsonpatch.ts';
+import { choose, conflicts, differences, merge, rebase, touches, type Side } from './merge.ts';
+import { chance, changed, object, type Chance } from './random.testing.ts';
 
 function cases(check: (base: JsonObject, mine: JsonObject, theirs: JsonObject, r: Chance, seed: string) => void) {
   for (let seed = 0; seed < 1000; seed++) {
@@ -12,8 +12,6 @@ function cases(check: (base: JsonObject, mine: JsonObject, theirs: JsonObject, r
     check(base, changed(r, base), changed(r, base), r, `seed ${seed}`);
   }
 }
-
-const all = (list: { path: string }[], side: Side) => Object.fromEntries(list.map((d) => [d.path, side]));
 
 describe('differences', () => {
   it('hold every field that is not as it was, each with the three values that stand there', () => {
@@ -38,7 +36,7 @@ describe('a merge', () => {
       const open = conflicts(differences(base, mine, theirs));
       seen += open.length;
       for (const side of ['mine', 'theirs', 'base'] as const) {
-        const merged = merge(base, mine, theirs, all(open, side));
+        const merged = merge(base, mine, theirs, choose(open, side));
         for (const d of open) expect(at(merged, d.path), seed).toEqual(d[side]);
       }
     });
@@ -76,13 +74,18 @@ describe('a merge', () => {
 });
 
 describe('a rebase', () => {
-  it('loses no edit of mine, and takes all that others did where I did nothing', () => {
+  it('loses no edit of mine, shows what others did where I did nothing, and leaves exactly the conflicts', () => {
     cases((base, mine, theirs, _, seed) => {
-      const next = rebase(base, mine, theirs);
-      expect(next.base, seed).toEqual(theirs);
-      for (const d of differences(base, mine, theirs)) {
-        expect(at(next.mine, d.path), seed).toEqual(d.standing === 'theirs' ? d.theirs : d.mine);
-      }
+      const next = rebase({ base, mine }, theirs);
+      const before = differences(base, mine, theirs);
+      for (const d of before) expect(at(next.mine, d.path), seed).toEqual(d.standing === 'theirs' ? d.theirs : d.mine);
+      const after = differences(next.base, next.mine, theirs);
+      expect(conflicts(after).map((d) => d.path).sort(), seed).toEqual(conflicts(before).map((d) => d.path).sort());
+      expect(after.filter((d) => d.standing === 'theirs'), seed).toEqual([]);
+      const doc = structuredClone(theirs);
+      const passes = patchOf(next.base, next.mine).every((op) => applyPatch(doc, [op])[0] === null);
+      if (conflicts(before).length > 0 && conflicts(before).every((d) => d.base !== undefined)) expect(passes, seed).toBe(false);
+      if (passes && conflicts(before).length === 0) expect(doc, seed).toEqual(merge(base, mine, theirs));
     });
   });
 });

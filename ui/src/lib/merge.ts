@@ -1,6 +1,6 @@
 // Two people change one object: what each has changed since the version both started from, and
 // the document that comes of it.
-import { equal, isObject, pointer, put, type Json, type Maybe } from './json';
+import { equal, isObject, pointer, put, type Json, type Maybe } from './json.ts';
 
 export type Side = 'mine' | 'theirs' | 'base';
 export type Standing = 'mine' | 'theirs' | 'both' | 'conflict';
@@ -41,23 +41,40 @@ export const conflicts = (all: Difference[]): Difference[] => all.filter((d) => 
 
 // merge is theirs with what only I have changed, and with what was chosen where we disagree: the
 // side for each path. A conflict about which nothing was chosen stays theirs.
-export function merge<T extends Json>(base: T, mine: T, theirs: T, choices: Readonly<Record<string, Side>> = {}): T {
-  let doc: Maybe = theirs;
-  for (const d of differences(base, mine, theirs)) {
-    const side = d.standing === 'conflict' ? (choices[d.path] ?? 'theirs') : d.standing;
-    if (side === 'mine') doc = put(doc, d.path, d.mine);
-    if (side === 'base') doc = put(doc, d.path, d.base);
-  }
-  return doc as T;
+export function merge<T extends Json>(base: T, mine: T, theirs: T, choices: Choices = {}): T {
+  return assemble(theirs, differences(base, mine, theirs), choices, true) as T;
 }
 
-// rebase is what an editor goes on with when the object has changed under it: the new version is
-// what mine is compared with from now on, and only conflicts are left to choose.
-export function rebase<T extends Json>(base: T, mine: T, theirs: T): { base: T; mine: T; conflicts: Difference[] } {
-  const open = conflicts(differences(base, mine, theirs));
-  const mineFirst = Object.fromEntries(open.map((d): [string, Side] => [d.path, 'mine']));
-  return { base: theirs, mine: merge(base, mine, theirs, mineFirst), conflicts: open };
+export type Choices = Readonly<Record<string, Side>>;
+
+function assemble(theirs: Json, all: Difference[], choices: Choices, withMine: boolean): Maybe {
+  let doc: Maybe = theirs;
+  for (const d of all) {
+    const side = d.standing === 'conflict' ? (choices[d.path] ?? 'theirs') : d.standing;
+    if (side === 'base') doc = put(doc, d.path, d.base);
+    if (side === 'mine' && withMine) doc = put(doc, d.path, d.mine);
+  }
+  return doc;
 }
+
+export interface Edit<T> {
+  base: T; // what it started from
+  mine: T;
+}
+
+// rebase brings an edit up to date with the version that others have made: it shows what they did
+// wherever I did nothing. Where we disagree it keeps mine, and the base that mine was made from, so
+// that the conflict stays one until something is chosen.
+export function rebase<T extends Json>({ base, mine }: Edit<T>, theirs: T): Edit<T> {
+  const all = differences(base, mine, theirs);
+  return {
+    base: assemble(theirs, all, choose(all, 'base'), false) as T,
+    mine: assemble(theirs, all, choose(all, 'mine'), true) as T,
+  };
+}
+
+// choose is one side for all that we disagree about.
+export const choose = (all: Difference[], side: Side): Choices => Object.fromEntries(conflicts(all).map((d) => [d.path, side]));
 
 // touches tells whether a path lies on, above or below one of the paths.
 export const touches = (path: string, paths: readonly string[]): boolean =>

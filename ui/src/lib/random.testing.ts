@@ -1,5 +1,5 @@
 // Random JSON for tests of laws: the same for the same seed.
-import { equal, isObject, type Json, type JsonObject } from './json';
+import { equal, isObject, type Json, type JsonObject } from './json.ts';
 
 export type Chance = () => number;
 

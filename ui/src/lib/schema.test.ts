@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Json } from './json';
-import { blank, documentSchema, fieldOf, fieldsOf, validate, type Components, type Schema } from './schema';
+import type { Json } from './json.ts';
+import { blank, documentSchema, fieldOf, fieldsOf, validate, type Components, type Schema } from './schema.ts';
 
 const components: Components = {
   Claim: { type: 'object', properties: { scope: { type: 'string' } }, additionalProperties: false, required: ['scope'] },

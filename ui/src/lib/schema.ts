@@ -1,7 +1,7 @@
 // What a form has to know of a value, from the API's own description of a kind (OpenAPI 3.0) or
 // from the JSON Schema of a param, and whether a value obeys it.
 import { Validator, type Schema as JsonSchema } from '@cfworker/json-schema';
-import { isObject, type Json, type JsonObject, type Maybe } from './json';
+import { isObject, type Json, type JsonObject, type Maybe } from './json.ts';
 
 export interface Schema {
   type?: string | string[];

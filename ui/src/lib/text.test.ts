@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { chance, object } from './random.testing';
-import { lineOfPointer, read, write } from './text';
+import { chance, object } from './random.testing.ts';
+import { lineOfPointer, read, write } from './text.ts';
 
 describe('a document as text', () => {
   it('is read again as it was written, in both notations', () => {

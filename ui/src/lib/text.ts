@@ -1,8 +1,8 @@
 // Documents as text, JSON or YAML: written, read, and the line of a pointer. For lazy chunks only,
 // since it brings a YAML parser.
 import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, stringify, type Document } from 'yaml';
-import { tokens, type Json } from './json';
-import { validate, type Flaw } from './schema';
+import { tokens, type Json } from './json.ts';
+import { validate, type Flaw } from './schema.ts';
 
 export type Notation = 'json' | 'yaml';
 

@@ -9,9 +9,9 @@ import { Decoration, EditorView, keymap, MatchDecorator, ViewPlugin, type Decora
 import { tags } from '@lezer/highlight';
 import { basicSetup } from 'codemirror';
 import { useEffect, useRef } from 'react';
-import type { Mark } from '../lib/text';
-import { nonce } from '../lib/nonce';
-import type { EditorProps, Language } from './Editor';
+import type { Mark } from '../lib/text.ts';
+import { nonce } from '../lib/nonce.ts';
+import type { EditorProps, Language } from './Editor.tsx';
 
 export default function CodeMirror({ label, value, onChange, language, marks, original, height, onSave }: EditorProps) {
   const host = useRef<HTMLDivElement>(null);

@@ -1,6 +1,6 @@
 import { Loader } from '@mantine/core';
 import { lazy, Suspense } from 'react';
-import type { Mark } from '../lib/text';
+import type { Mark } from '../lib/text.ts';
 
 export type Language = 'json' | 'yaml' | 'shell' | 'text';
 
@@ -15,7 +15,7 @@ export interface EditorProps {
   onSave?: () => void; // Ctrl+S
 }
 
-const CodeMirror = lazy(() => import('./CodeMirror'));
+const CodeMirror = lazy(() => import('./CodeMirror.tsx'));
 
 // Editor is a field for text in a language, with Go templates made visible in all of them. Tab
 // leaves it, as it leaves any field.
