@@ -26,7 +26,7 @@ export function Problem({ error, title, retry }: { error: unknown; title?: strin
   );
 }
 
-function messages(error: unknown): string[] {
+export function messages(error: unknown): string[] {
   if (error instanceof ApiError && error.messages.length) return error.messages;
   return [error instanceof Error ? error.message : String(error)];
 }
