@@ -174,7 +174,7 @@ export function selects(filter: string, e: Pick<Event, 'Type' | 'Action' | 'Key'
 }
 
 function one(wanted: string, value: string): boolean {
-  return wanted === '*' || wanted === value || wanted.split(',').some((w) => w === '*' || unescaped(w) === value);
+  return wanted === '*' || wanted.split(',').some((w) => w === '*' || unescaped(w) === value);
 }
 
 const unescaped = (s: string) => s.replace(/\\([123])/g, (_, n: string) => ({ 1: '.', 2: ',', 3: '*' })[n] ?? '');
