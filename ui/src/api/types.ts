@@ -154,3 +154,9 @@ export const keyField = (kind: string): string => keyFields[kind] ?? (named.has(
 
 /** The key of an object. */
 export const keyOf = (kind: string, object: object): string => String((object as Record<string, unknown>)[keyField(kind)] ?? '');
+
+/** The key by which the server orders objects: that of leases and reservations is the address in hexadecimal. */
+export function storedKey(kind: string, object: object): string {
+  const key = keyOf(kind, object);
+  return keyField(kind) === 'Addr' ? key.split('.').map((n) => Number(n).toString(16).toUpperCase().padStart(2, '0')).join('') : key;
+}

@@ -1,5 +1,5 @@
-import { api, ApiError, part, send, type Query } from '../api/client.ts';
-import { keyOf, type Event, type Thing } from '../api/types.ts';
+import { api, ApiError, part, type Query } from '../api/client.ts';
+import { keyOf, storedKey, type Event, type Thing } from '../api/types.ts';
 import { escaped, type Feed } from './feed.ts';
 
 /** What a table or an object shows now. It changes as a whole: the same snapshot is the same state. */
@@ -161,17 +161,16 @@ export class Table {
     const since = this.feed.rev;
     const found = new Map<string, Thing>();
     try {
-      for (let offset = 0, total = 1; offset < total; ) {
-        // Some are read at once: they come and go, which would shift the pages.
-        const query: Query = this.some?.query ?? { limit: offset ? page : firstPage, offset, slim: slim[this.kind] };
-        const res = await send('GET', '/' + this.kind, { query });
-        const list = (await res.json()) as Thing[];
+      // Pages go on behind the last key, not at a number: what is removed meanwhile moves nothing out of sight.
+      for (let last = '', limit = firstPage; ; limit = page) {
+        // Some are read at once, by a query of their own.
+        const query: Query = this.some?.query ?? { limit, slim: slim[this.kind], Key: last && `Gt(${last})` };
+        const list = await api<Thing[]>('GET', '/' + this.kind, { query });
         if (mine !== this.generation) return;
         for (const o of list) found.set(keyOf(this.kind, o), o);
-        offset += list.length;
-        total = Number(res.headers.get('X-DRP-LIST-FILTER-COUNT') ?? offset);
-        if (!list.length) break;
-        if (this.loading || !this.complete) {
+        if (this.some || list.length < limit) break;
+        last = storedKey(this.kind, list[list.length - 1]);
+        if (!this.complete) {
           this.items = new Map(found);
           this.loading = false;
           this.mark(this);
