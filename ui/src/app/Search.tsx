@@ -1,8 +1,10 @@
 import { Anchor, Group, Loader, Modal, ScrollArea, Text, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useRef, useState } from 'react';
+import { api } from '../api/client.ts';
 import type { Machine, Thing } from '../api/types.ts';
 import { keyOf } from '../api/types.ts';
-import { useObjects } from '../live/hooks.ts';
+import { useKinds } from '../live/hooks.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { find, type Found, type Searched } from './find.ts';
 import { link, navigate } from './router.ts';
@@ -18,14 +20,15 @@ export function Search({ opened, close }: { opened: boolean; close: () => void }
   );
 }
 
-const kinds = ['profiles', 'params', 'tasks', 'stages', 'workflows', 'bootenvs', 'templates', 'pools', 'contexts', 'users', 'roles', 'subnets', 'plugins'];
+/** Those that grow without bound are found on their own pages. */
+const unbounded = new Set(['jobs', 'leases']);
 const icons: Record<string, string> = { pages: 'window maximize outline', machines: 'server', profiles: 'id card', params: 'tag', tasks: 'tasks', workflows: 'sitemap' };
 
 function Panel({ close }: { close: () => void }) {
   const [text, setText] = useState('');
   const [at, setAt] = useState(0);
   const { loading, everything } = useEverything();
-  const found = useMemo(() => find(everything, text, 50), [everything, text]);
+  const found = useMemo(() => [...find(everything, text, 50), ...job(text)], [everything, text]);
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => setAt(0), [text]);
   useEffect(() => {
@@ -100,25 +103,30 @@ function Panel({ close }: { close: () => void }) {
 }
 
 function useEverything(): { loading: boolean; everything: Searched[] } {
-  const machines = useObjects<Machine>('machines');
-  // The kinds are always the same ones, in the same order, as the rules of hooks demand.
-  const others = kinds.map((k) => useObjects(k));
-  const snapshots = [machines, ...others];
+  const { data: kinds = [] } = useQuery({ queryKey: ['objects'], queryFn: () => api<string[]>('GET', '/objects') });
+  const { data: packs = [] } = useQuery({ queryKey: ['contents', 'names'], queryFn: () => api<{ meta: { Name: string; Description: string } }[]>('GET', '/contents') });
+  const tables = useKinds(useMemo(() => kinds.filter((k) => !unbounded.has(k)), [kinds]));
   const everything = useMemo(
     () => [
       ...routes.flatMap((r) => (r.label ? [{ kind: 'pages', key: r.path, name: r.label, about: '', more: '', href: r.path }] : [])),
-      ...machines.items.map((m) => ({
-        kind: 'machines', key: m.Uuid, name: m.Name, about: [m.Address, m.Stage, m.Description].filter(Boolean).join(' · '), more: m.Uuid + ' ' + m.HardwareAddrs.join(' '),
-        href: link('machines', m.Uuid),
-      })),
-      ...kinds.flatMap((kind, i) => others[i].items.map((o) => searched(kind, o))),
+      ...packs.map(({ meta }) => ({ kind: 'contents', key: meta.Name, name: meta.Name, about: meta.Description, more: '', href: '/contents/' + encodeURIComponent(meta.Name) })),
+      ...[...tables].flatMap(([kind, t]) => t.items.map((o) => searched(kind, o))),
     ],
-    snapshots.map((s) => s.items),
+    [packs, tables],
   );
-  return { loading: snapshots.some((s) => s.loading), everything };
+  return { loading: !kinds.length || [...tables.values()].some((t) => t.loading), everything };
 }
 
 function searched(kind: string, o: Thing): Searched {
   const key = keyOf(kind, o);
-  return { kind, key, name: key, about: String(o.Description ?? ''), more: '', href: link(kind, key) };
+  if (kind !== 'machines') return { kind, key, name: key, about: String(o.Description ?? ''), more: '', href: link(kind, key) };
+  const m = o as unknown as Machine;
+  const about = [m.Address, m.Stage, m.Description].filter(Boolean).join(' · ');
+  return { kind, key, name: m.Name, about, more: m.Uuid + ' ' + m.HardwareAddrs.join(' '), href: link(kind, key) };
+}
+
+/** Jobs are too many to be searched; one whose UUID is known is found by it. */
+function job(text: string): Found[] {
+  const uuid = text.trim().toLowerCase();
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid) ? [{ kind: 'jobs', key: uuid, name: uuid, about: 'the job of this UUID', more: '', href: link('jobs', uuid) }] : [];
 }

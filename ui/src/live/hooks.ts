@@ -88,3 +88,23 @@ export function useList<T extends object = Thing>(kind: string, query: Query | u
   const refetch = useCallback(() => void client.invalidateQueries({ queryKey: key }), [client, key]);
   return { items: result.data?.items ?? [], total: result.data?.total ?? 0, loading: result.isPending && query !== undefined, error: result.error ?? undefined, refetch };
 }
+
+/** Several whole kinds at once, live, by their names. */
+export function useKinds(kinds: string[]): ReadonlyMap<string, TableSnapshot<Thing>> {
+  const name = kinds.join(' ');
+  const source = useMemo(() => {
+    const tables = name.split(' ').filter(Boolean).map((k) => [k, cache.table(k)] as const);
+    let last: ReadonlyMap<string, TableSnapshot<Thing>> = new Map();
+    return {
+      subscribe: (read: () => void) => {
+        const ends = tables.map(([, t]) => t.subscribe(read));
+        return () => ends.forEach((end) => end());
+      },
+      read: () => {
+        if (last.size !== tables.length || tables.some(([k, t]) => last.get(k) !== t.snapshot)) last = new Map(tables.map(([k, t]) => [k, t.snapshot]));
+        return last;
+      },
+    };
+  }, [name]);
+  return useSyncExternalStore(source.subscribe, source.read);
+}
