@@ -1,0 +1,342 @@
+import { useMediaQuery } from '@mantine/hooks';
+import { useVirtualizer } from '@tanstack/react-virtual';
+import {
+  type KeyboardEvent, memo, type MouseEvent, type ReactNode, type RefObject, useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState,
+} from 'react';
+import { useLocation } from 'wouter';
+import { sortedBy, type SortKey } from '../lib/natural.ts';
+import { ColumnsButton } from './ColumnsButton.tsx';
+import classes from './DataGrid.module.css';
+import { type GridLayout, useGridLayout } from './gridLayout.ts';
+import { GridHead, widthOfAll } from './GridHead.tsx';
+
+// A list of anything, windowed: fluid with 10,000 rows, cards on a narrow screen.
+//
+//   const columns: Column<Profile>[] = [          // outside the component, or in useMemo: rows redraw when it changes
+//     { id: 'Name', header: 'Name', cell: (p) => p.Name, sort: (p) => p.Name, width: 240 },
+//     { id: 'Description', header: 'Description', cell: (p) => p.Description, grow: true },
+//     { id: 'Bundle', header: 'Pack', cell: (p) => p.Bundle, sort: (p) => p.Bundle, hidden: true },   // until it is chosen
+//   ];
+//   <DataGrid name="profiles" label="Profiles" rows={items} columns={columns} rowKey={(p) => p.Name}
+//     href={(p) => link('profiles', p.Name)} loading={loading} empty="No profiles yet." toolbar={<FilterBox …/>} total={all.length} />
+//
+// The first column is the title of a row: with href it is a link, do not put another one into its cell.
+// Selecting (checkboxes; x, shift for a range, Ctrl+A, Escape) is there when selection and onSelection are given.
+// Sort is the id of a column, with - before it descending; keep it in the address: [sort, onSort] = useQueryState('sort', 'Name').
+// Rows that a server has sorted: inOrder. Rows that come by pages: onEnd is called when the last one is in sight.
+// Keys: j k or arrows, Home, End, PageUp, PageDown, x or space, Enter. With pageKeys they work wherever nothing else has the focus.
+
+export type Column<T> = {
+  id: string;
+  header: string;
+  cell: (row: T) => ReactNode;
+  sort?: (row: T) => SortKey; // texts in natural order; absent: the column cannot be sorted by
+  width?: number; // px; 140 if not given
+  grow?: boolean; // takes the room that is left
+  hidden?: boolean; // until it is chosen
+  numeric?: boolean; // aligned to the right
+  group?: string; // heading in the list of columns
+};
+
+export type DataGridProps<T> = {
+  name: string; // of what is remembered in the browser: columns and widths
+  label: string; // what it is a list of
+  rows: readonly T[];
+  columns: readonly Column<T>[];
+  rowKey: (row: T) => string;
+  href?: (row: T) => string; // of a row's page, as link() yields it
+  sort?: string;
+  onSort?: (sort: string) => void;
+  inOrder?: boolean;
+  selection?: ReadonlySet<string>;
+  onSelection?: (keys: ReadonlySet<string>) => void;
+  layout?: GridLayout; // to keep it elsewhere too: useGridLayout
+  toolbar?: ReactNode; // before the count: a filter, buttons
+  total?: number; // of how many the rows are a part
+  loading?: boolean;
+  empty?: ReactNode; // what to say when there are none
+  onEnd?: () => void;
+  onVisible?: (rows: readonly T[]) => void; // the rows in sight, as they change
+  pageKeys?: boolean;
+};
+
+const rowHeight = 36;
+const cardHeight = 112;
+
+export function DataGrid<T>(props: DataGridProps<T>) {
+  const { columns, rowKey, rows, inOrder, selection, onSelection, loading, onEnd, onVisible } = props;
+  const defaults = useMemo(() => columns.filter((c) => !c.hidden).map((c) => c.id), [columns]);
+  const ownLayout = useGridLayout(props.name, defaults);
+  const layout = props.layout ?? ownLayout;
+  const shown = useMemo(() => pick(columns, layout.shown), [columns, layout.shown]);
+  const [ownSort, setOwnSort] = useState('');
+  const sort = props.sort ?? ownSort;
+  const ordered = useMemo(() => (inOrder ? rows : arrange(rows, columns, sort)), [inOrder, rows, columns, sort]);
+  const cards = useMediaQuery('(max-width: 48em)', false, { getInitialValueInEffect: false });
+
+  const scroller = useRef<HTMLDivElement>(null);
+  const height = useRestOfPage(scroller);
+  const virtual = useVirtualizer({
+    count: ordered.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => (cards ? cardHeight : rowHeight),
+    getItemKey: useCallback((i: number) => rowKey(ordered[i]!), [ordered, rowKey]),
+    overscan: 12,
+    scrollPaddingStart: cards ? 0 : rowHeight, // below the head
+    initialRect: { width: 0, height: 800 }, // so the first rows are drawn at once
+  });
+  useEffect(() => virtual.measure(), [virtual, cards]);
+  const items = virtual.getVirtualItems();
+  const first = items[0]?.index ?? 0;
+  const last = items.at(-1)?.index ?? -1;
+  useEffect(() => {
+    if (last >= 0) onVisible?.(ordered.slice(first, last + 1));
+    if (last >= ordered.length - 1 && ordered.length > 0) onEnd?.();
+  }, [first, last, ordered, onVisible, onEnd]);
+
+  const select = useSelect(ordered, rowKey, selection, onSelection);
+  const cursor = useCursor(props, ordered, select, scroller, (i) => virtual.scrollToIndex(i));
+  const selectable = Boolean(selection && onSelection);
+  const id = useId();
+  const rowProps = { columns: shown, rowKey, href: props.href, select: selectable ? select.click : undefined, point: cursor.set, prefix: id };
+  const body = items.map((v) => {
+    const row = ordered[v.index]!;
+    const key = rowKey(row);
+    const common = { ...rowProps, row, index: v.index, selected: selection?.has(key) ?? false, current: key === cursor.key };
+    return cards ? <Card key={key} {...common} measure={virtual.measureElement} /> : <Row key={key} {...common} />;
+  });
+  const before = items[0]?.start ?? 0;
+  const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+  const onScreen = items.some((v) => rowKey(ordered[v.index]!) === cursor.key);
+
+  return (
+    <div className={classes.outer}>
+      <div className={classes.toolbar}>
+        <div className={classes.tools}>{props.toolbar}</div>
+        <Count shown={ordered.length} total={props.total ?? ordered.length} selected={selection?.size ?? 0} loading={loading} />
+        <ColumnsButton columns={columns} layout={layout} sort={sort} onSort={inOrder && !props.onSort ? undefined : (props.onSort ?? setOwnSort)} cards={cards} />
+      </div>
+      <div className={classes.scroller} ref={scroller} style={{ maxHeight: height }} onKeyDown={cursor.onKeyDown}>
+        {ordered.length === 0 ? (
+          <div className={classes.empty} role="status">{loading ? 'Loading …' : (props.empty ?? 'Nothing here.')}</div>
+        ) : cards ? (
+          <div style={{ paddingTop: before, paddingBottom: after }}>
+            <div role="list" aria-label={props.label}>{body}</div>
+          </div>
+        ) : (
+          <table role="grid" className={classes.table} style={{ width: widthOfAll(shown, layout, selectable) }} aria-label={props.label}
+            aria-rowcount={ordered.length + 1} aria-multiselectable={selectable || undefined} tabIndex={0}
+            aria-activedescendant={onScreen ? `${id}-${cursor.key}` : undefined}>
+            <GridHead columns={shown} layout={layout} sort={sort} onSort={props.onSort ?? setOwnSort} fixed={inOrder && !props.onSort}
+              selectAll={selectable ? { state: select.state, toggle: select.toggleAll, count: ordered.length } : undefined} />
+            <tbody>
+              {before > 0 && <Gap height={before} columns={shown.length + (selectable ? 1 : 0)} />}
+              {body}
+              {after > 0 && <Gap height={after} columns={shown.length + (selectable ? 1 : 0)} />}
+            </tbody>
+          </table>
+        )}
+      </div>
+    </div>
+  );
+}
+
+const pick = <T,>(columns: readonly Column<T>[], ids: readonly string[]): Column<T>[] =>
+  ids.map((id) => columns.find((c) => c.id === id)).filter((c) => c !== undefined);
+
+function arrange<T>(rows: readonly T[], columns: readonly Column<T>[], sort: string): readonly T[] {
+  const by = columns.find((c) => c.id === sort.replace(/^-/, ''))?.sort;
+  return by ? sortedBy(rows, by, sort.startsWith('-')) : rows;
+}
+
+function Count({ shown, total, selected, loading }: { shown: number; total: number; selected: number; loading?: boolean }) {
+  const n = shown === total ? total.toLocaleString('en') : `${shown.toLocaleString('en')} of ${total.toLocaleString('en')}`;
+  return (
+    <span className={classes.count} role="status">
+      {loading && total === 0 ? '' : n}
+      {selected > 0 && <b> · {selected.toLocaleString('en')} selected</b>}
+    </span>
+  );
+}
+
+const Gap = ({ height, columns }: { height: number; columns: number }) => (
+  <tr aria-hidden="true"><td colSpan={columns} style={{ height, padding: 0, border: 0 }} /></tr>
+);
+
+type RowProps<T> = {
+  row: T;
+  index: number;
+  columns: readonly Column<T>[];
+  rowKey: (row: T) => string;
+  href?: (row: T) => string;
+  select?: (key: string, range: boolean) => void;
+  point: (key: string) => void;
+  prefix: string;
+  selected: boolean;
+  current: boolean;
+};
+
+const Row = memo(function Row<T>({ row, index, columns, rowKey, href, select, point, prefix, selected, current }: RowProps<T>) {
+  const key = rowKey(row);
+  return (
+    <tr id={`${prefix}-${key}`} aria-rowindex={index + 2} aria-selected={select ? selected : undefined} data-current={current || undefined}
+      className={classes.row} onMouseDown={() => point(key)}>
+      {select && <td className={classes.check}><Check selected={selected} onToggle={(range) => select(key, range)} label={`Select row ${index + 1}`} /></td>}
+      {columns.map((c, i) => (
+        <td key={c.id} data-numeric={c.numeric || undefined}>
+          {i === 0 && href ? <a href={href(row)} tabIndex={-1} className={classes.title}>{c.cell(row)}</a> : c.cell(row)}
+        </td>
+      ))}
+    </tr>
+  );
+}) as <T>(props: RowProps<T>) => ReactNode;
+
+type CardProps<T> = RowProps<T> & { measure: (node: Element | null) => void };
+
+const Card = memo(function Card<T>({ row, index, columns, rowKey, href, select, point, prefix, selected, current, measure }: CardProps<T>) {
+  const key = rowKey(row);
+  const [title, ...rest] = columns;
+  return (
+    <div id={`${prefix}-${key}`} ref={measure} data-index={index} role="listitem" data-selected={selected || undefined} data-current={current || undefined}
+      className={classes.card} onMouseDown={() => point(key)}>
+      <div className={classes.cardHead}>
+        {select && <Check selected={selected} onToggle={(range) => select(key, range)} label={`Select row ${index + 1}`} />}
+        {title && (href ? <a href={href(row)} className={classes.title}>{title.cell(row)}</a> : title.cell(row))}
+      </div>
+      <div className={classes.facts}>
+        {rest.map((c) => {
+          const content = c.cell(row);
+          return content === '' || content === null || content === undefined ? null : (
+            <div key={c.id}><span className={classes.factName}>{c.header}</span> {content}</div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}) as <T>(props: CardProps<T>) => ReactNode;
+
+function Check({ selected, onToggle, label }: { selected: boolean; onToggle: (range: boolean) => void; label: string }) {
+  const click = (e: MouseEvent<HTMLInputElement>): void => onToggle(e.shiftKey);
+  return <input type="checkbox" tabIndex={-1} checked={selected} onClick={click} onChange={() => undefined} aria-label={label} />;
+}
+
+type Select = {
+  click: (key: string, range: boolean) => void;
+  toggleAll: () => void;
+  clear: () => void;
+  state: 'all' | 'some' | 'none';
+};
+
+/** useSelect changes what is selected: one row, a range from the last one, all rows. */
+function useSelect<T>(
+  rows: readonly T[], rowKey: (row: T) => string, selection: ReadonlySet<string> | undefined, onSelection?: (keys: ReadonlySet<string>) => void,
+): Select {
+  const anchor = useRef<string>(undefined);
+  const latest = useRef({ rows, selection, onSelection });
+  useLayoutEffect(() => {
+    latest.current = { rows, selection, onSelection };
+  });
+  const click = useCallback(
+    (key: string, range: boolean) => {
+      const { rows, selection = new Set(), onSelection } = latest.current;
+      const next = new Set(selection);
+      const from = range && anchor.current !== undefined ? rows.findIndex((r) => rowKey(r) === anchor.current) : -1;
+      if (from >= 0) {
+        const to = rows.findIndex((r) => rowKey(r) === key);
+        for (const r of rows.slice(Math.min(from, to), Math.max(from, to) + 1)) next.add(rowKey(r));
+      } else if (!next.delete(key)) next.add(key);
+      anchor.current = key;
+      onSelection?.(next);
+    },
+    [rowKey],
+  );
+  const state = useMemo(() => {
+    if (!selection || selection.size === 0 || rows.length === 0) return 'none';
+    return rows.every((r) => selection.has(rowKey(r))) ? 'all' : 'some';
+  }, [rows, rowKey, selection]);
+  const toggleAll = useCallback(() => {
+    onSelection?.(state === 'all' ? new Set() : new Set([...(selection ?? []), ...rows.map(rowKey)]));
+  }, [onSelection, state, selection, rows, rowKey]);
+  return { click, toggleAll, state, clear: () => onSelection?.(new Set()) };
+}
+
+/** useCursor is the row that the keys act on. It stays with its row as rows come, go and move. */
+function useCursor<T>(
+  { rowKey, href, pageKeys, selection }: DataGridProps<T>, rows: readonly T[], select: Select, scroller: RefObject<HTMLDivElement | null>, show: (index: number) => void,
+) {
+  const [key, set] = useState<string>();
+  const [, navigate] = useLocation();
+  const act = (e: Pick<KeyboardEvent, 'key' | 'shiftKey' | 'ctrlKey' | 'metaKey' | 'altKey'>): boolean => {
+    const at = key === undefined ? -1 : rows.findIndex((r) => rowKey(r) === key);
+    const go = (i: number): boolean => {
+      const next = Math.max(0, Math.min(rows.length - 1, i));
+      if (rows.length === 0) return false;
+      const to = rowKey(rows[next]!);
+      if (e.shiftKey && selection && key !== undefined) {
+        if (!selection.has(key)) select.click(key, false);
+        select.click(to, true);
+      }
+      set(to);
+      show(next);
+      return true;
+    };
+    if (e.altKey) return false;
+    if (e.ctrlKey || e.metaKey) return e.key === 'a' && selection ? (select.state === 'all' || select.toggleAll(), true) : false;
+    const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowHeight) - 2);
+    switch (e.key) {
+      case 'j': case 'J': case 'ArrowDown': return go(at + 1);
+      case 'k': case 'K': case 'ArrowUp': return go(at < 0 ? 0 : at - 1);
+      case 'PageDown': return go(at + page);
+      case 'PageUp': return go(at - page);
+      case 'Home': return go(0);
+      case 'End': return go(rows.length - 1);
+      case 'x': case ' ':
+        if (key === undefined || !selection) return false;
+        select.click(key, false);
+        return true;
+      case 'Enter':
+        if (at < 0 || !href) return false;
+        navigate(href(rows[at]!).replace(/^#/, ''));
+        return true;
+      case 'Escape':
+        if (!selection?.size) return false;
+        select.clear();
+        return true;
+    }
+    return false;
+  };
+  const latest = useRef(act);
+  useLayoutEffect(() => {
+    latest.current = act;
+  });
+  useEffect(() => {
+    if (!pageKeys) return;
+    const listen = (e: globalThis.KeyboardEvent): void => {
+      if (e.target === document.body && latest.current(e)) e.preventDefault();
+    };
+    document.addEventListener('keydown', listen);
+    return () => document.removeEventListener('keydown', listen);
+  }, [pageKeys]);
+  const onKeyDown = (e: KeyboardEvent): void => {
+    const inside = e.target as HTMLElement;
+    if (inside.closest('thead') || (inside.closest('a, button') && e.key === 'Enter')) return;
+    if (act(e)) e.preventDefault();
+  };
+  return { key, set, onKeyDown };
+}
+
+/** useRestOfPage is the height from where the element begins to the lower edge of the window. */
+function useRestOfPage(element: RefObject<HTMLElement | null>): string {
+  const [top, setTop] = useState(200);
+  useLayoutEffect(() => {
+    const measure = (): void => {
+      const y = (element.current?.getBoundingClientRect().top ?? 0) + window.scrollY;
+      setTop(Math.round(y));
+    };
+    measure();
+    const watch = new ResizeObserver(measure);
+    watch.observe(document.body);
+    return () => watch.disconnect();
+  }, [element]);
+  return `max(16rem, calc(100dvh - ${top + 16}px))`;
+}
