@@ -3,7 +3,8 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import {
   type KeyboardEvent, memo, type MouseEvent, type ReactNode, type RefObject, useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState,
 } from 'react';
-import { useLocation } from 'wouter';
+import { navigate } from '../app/router.ts';
+import { useShortcuts } from '../app/shortcuts.ts';
 import { sortedBy, type SortKey } from '../lib/natural.ts';
 import { ColumnsButton } from './ColumnsButton.tsx';
 import classes from './DataGrid.module.css';
@@ -24,7 +25,8 @@ import { GridHead, widthOfAll } from './GridHead.tsx';
 // Selecting (checkboxes; x, shift for a range, Ctrl+A, Escape) is there when selection and onSelection are given.
 // Sort is the id of a column, with - before it descending; keep it in the address: [sort, onSort] = useQueryState('sort', 'Name').
 // Rows that a server has sorted: inOrder. Rows that come by pages: onEnd is called when the last one is in sight.
-// Keys: j k or arrows, Home, End, PageUp, PageDown, x or space, Enter. With pageKeys they work wherever nothing else has the focus.
+// Keys when it has the focus: arrows, Home, End, PageUp, PageDown, with shift to select; space, Enter. With pageKeys, for
+// the grid that a page is about, j k x work wherever nobody types. It scrolls inside: <Page fill>, or give it a height.
 
 export type Column<T> = {
   id: string;
@@ -58,6 +60,7 @@ export type DataGridProps<T> = {
   onEnd?: () => void;
   onVisible?: (rows: readonly T[]) => void; // the rows in sight, as they change
   pageKeys?: boolean;
+  height?: string; // at most, where the page is not one that the grid fills: <Page fill> with the grid as its last child
 };
 
 const rowHeight = 36;
@@ -75,7 +78,6 @@ export function DataGrid<T>(props: DataGridProps<T>) {
   const cards = useMediaQuery('(max-width: 48em)', false, { getInitialValueInEffect: false });
 
   const scroller = useRef<HTMLDivElement>(null);
-  const height = useRestOfPage(scroller);
   const virtual = useVirtualizer({
     count: ordered.length,
     getScrollElement: () => scroller.current,
@@ -116,7 +118,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
         <Count shown={ordered.length} total={props.total ?? ordered.length} selected={selection?.size ?? 0} loading={loading} />
         <ColumnsButton columns={columns} layout={layout} sort={sort} onSort={inOrder && !props.onSort ? undefined : (props.onSort ?? setOwnSort)} cards={cards} />
       </div>
-      <div className={classes.scroller} ref={scroller} style={{ maxHeight: height }} onKeyDown={cursor.onKeyDown}>
+      <div className={classes.scroller} ref={scroller} style={{ maxHeight: props.height }} onKeyDown={cursor.onKeyDown}>
         {ordered.length === 0 ? (
           <div className={classes.empty} role="status">{loading ? 'Loading …' : (props.empty ?? 'Nothing here.')}</div>
         ) : cards ? (
@@ -265,38 +267,55 @@ function useCursor<T>(
   { rowKey, href, pageKeys, selection }: DataGridProps<T>, rows: readonly T[], select: Select, scroller: RefObject<HTMLDivElement | null>, show: (index: number) => void,
 ) {
   const [key, set] = useState<string>();
-  const [, navigate] = useLocation();
-  const act = (e: Pick<KeyboardEvent, 'key' | 'shiftKey' | 'ctrlKey' | 'metaKey' | 'altKey'>): boolean => {
-    const at = key === undefined ? -1 : rows.findIndex((r) => rowKey(r) === key);
-    const go = (i: number): boolean => {
-      const next = Math.max(0, Math.min(rows.length - 1, i));
-      if (rows.length === 0) return false;
-      const to = rowKey(rows[next]!);
-      if (e.shiftKey && selection && key !== undefined) {
-        if (!selection.has(key)) select.click(key, false);
-        select.click(to, true);
-      }
-      set(to);
-      show(next);
-      return true;
-    };
+  const at = (): number => (key === undefined ? -1 : rows.findIndex((r) => rowKey(r) === key));
+  const go = (i: number, range = false): boolean => {
+    if (rows.length === 0) return false;
+    const next = Math.max(0, Math.min(rows.length - 1, i));
+    const to = rowKey(rows[next]!);
+    if (range && selection && key !== undefined) {
+      if (!selection.has(key)) select.click(key, false);
+      select.click(to, true);
+    }
+    set(to);
+    show(next);
+    scroller.current?.querySelector('table')?.focus({ preventScroll: true });
+    return true;
+  };
+  const toggle = (): boolean => {
+    if (key === undefined || !selection) return false;
+    select.click(key, false);
+    return true;
+  };
+  useShortcuts(
+    !pageKeys ? [] : [
+      { keys: 'j', label: 'Next row', group: 'List', run: () => go(at() + 1) },
+      { keys: 'k', label: 'Previous row', group: 'List', run: () => go(Math.max(0, at() - 1)) },
+      ...(selection ? [
+        { keys: 'x', label: 'Select the row', group: 'List', run: toggle },
+        { keys: 'J', label: 'Select down', group: 'List', run: () => go(at() + 1, true) },
+        { keys: 'K', label: 'Select up', group: 'List', run: () => go(at() - 1, true) },
+      ] : []),
+    ],
+  );
+  const act = (e: KeyboardEvent): boolean => {
     if (e.altKey) return false;
-    if (e.ctrlKey || e.metaKey) return e.key === 'a' && selection ? (select.state === 'all' || select.toggleAll(), true) : false;
+    if (e.ctrlKey || e.metaKey) {
+      if (e.key !== 'a' || !selection) return false;
+      if (select.state !== 'all') select.toggleAll();
+      return true;
+    }
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowHeight) - 2);
     switch (e.key) {
-      case 'j': case 'J': case 'ArrowDown': return go(at + 1);
-      case 'k': case 'K': case 'ArrowUp': return go(at < 0 ? 0 : at - 1);
-      case 'PageDown': return go(at + page);
-      case 'PageUp': return go(at - page);
-      case 'Home': return go(0);
-      case 'End': return go(rows.length - 1);
-      case 'x': case ' ':
-        if (key === undefined || !selection) return false;
-        select.click(key, false);
-        return true;
+      case 'ArrowDown': return go(at() + 1, e.shiftKey);
+      case 'ArrowUp': return go(Math.max(0, at() - 1), e.shiftKey);
+      case 'PageDown': return go(at() + page, e.shiftKey);
+      case 'PageUp': return go(at() - page, e.shiftKey);
+      case 'Home': return go(0, e.shiftKey);
+      case 'End': return go(rows.length - 1, e.shiftKey);
+      case ' ': return toggle();
       case 'Enter':
-        if (at < 0 || !href) return false;
-        navigate(href(rows[at]!).replace(/^#/, ''));
+        if (at() < 0 || !href) return false;
+        navigate(href(rows[at()]!));
         return true;
       case 'Escape':
         if (!selection?.size) return false;
@@ -305,38 +324,11 @@ function useCursor<T>(
     }
     return false;
   };
-  const latest = useRef(act);
-  useLayoutEffect(() => {
-    latest.current = act;
-  });
-  useEffect(() => {
-    if (!pageKeys) return;
-    const listen = (e: globalThis.KeyboardEvent): void => {
-      if (e.target === document.body && latest.current(e)) e.preventDefault();
-    };
-    document.addEventListener('keydown', listen);
-    return () => document.removeEventListener('keydown', listen);
-  }, [pageKeys]);
   const onKeyDown = (e: KeyboardEvent): void => {
-    const inside = e.target as HTMLElement;
-    if (inside.closest('thead') || (inside.closest('a, button') && e.key === 'Enter')) return;
+    const inside = (e.target as HTMLElement).closest('thead, a, button, input');
+    if (inside && e.key !== 'Escape' && !e.key.startsWith('Arrow')) return;
+    if ((e.target as HTMLElement).closest('thead')) return;
     if (act(e)) e.preventDefault();
   };
   return { key, set, onKeyDown };
-}
-
-/** useRestOfPage is the height from where the element begins to the lower edge of the window. */
-function useRestOfPage(element: RefObject<HTMLElement | null>): string {
-  const [top, setTop] = useState(200);
-  useLayoutEffect(() => {
-    const measure = (): void => {
-      const y = (element.current?.getBoundingClientRect().top ?? 0) + window.scrollY;
-      setTop(Math.round(y));
-    };
-    measure();
-    const watch = new ResizeObserver(measure);
-    watch.observe(document.body);
-    return () => watch.disconnect();
-  }, [element]);
-  return `max(16rem, calc(100dvh - ${top + 16}px))`;
 }
