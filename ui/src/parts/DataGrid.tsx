@@ -63,7 +63,7 @@ export type DataGridProps<T> = {
   height?: string; // at most, where the page is not one that the grid fills: <Page fill> with the grid as its last child
 };
 
-const rowHeight = 36;
+const rowHeight = 32;
 const cardHeight = 112;
 
 export function DataGrid<T>(props: DataGridProps<T>) {
