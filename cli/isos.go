@@ -25,7 +25,7 @@ import (
 func (k *kind) bootEnvVerbs() []*cobra.Command {
 	purge := k.purgeLocal()
 	purge.Aliases = []string{"purgelocal", "purgelocalinstall"}
-	return []*cobra.Command{k.install(), k.uploadBootEnvIso(), purge, k.fromAppleNBI()}
+	return []*cobra.Command{k.install(), k.uploadBootEnvIso(), purge, k.fromAppleNBI(), k.preview()}
 }
 
 // iso is one that a boot environment names.

@@ -44,6 +44,7 @@ var more = map[string]func(*kind) []*cobra.Command{
 	"pools":            (*kind).poolVerbs,
 	"stages":           (*kind).stageVerbs,
 	"subnets":          (*kind).subnetVerbs,
+	"tasks":            (*kind).taskVerbs,
 	"templates":        (*kind).templateVerbs,
 	"users":            (*kind).userVerbs,
 }

@@ -75,7 +75,7 @@ func without(list, gone []string) []string {
 
 // stageVerbs are the verbs of stages alone.
 func (k *kind) stageVerbs() []*cobra.Command {
-	return []*cobra.Command{k.setField("bootenv", "BootEnv", true), k.addTask(), k.removeTask()}
+	return []*cobra.Command{k.setField("bootenv", "BootEnv", true), k.addTask(), k.removeTask(), k.preview()}
 }
 
 func (k *kind) addTask() *cobra.Command {

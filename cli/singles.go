@@ -32,7 +32,7 @@ func (k *kind) templateVerbs() []*cobra.Command {
 			}
 			return k.shows(k.upload(ctx, id, string(raw)))
 		},
-	})}
+	}), k.preview()}
 }
 
 func (k *kind) upload(ctx context.Context, id, contents string) (json.RawMessage, error) {

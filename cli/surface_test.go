@@ -210,6 +210,11 @@ system ha failOverSafe 30s
 system ha remove id
 
 templates upload f as t
+templates preview f m
+
+tasks preview t m --os any --decode
+stages preview s m
+bootenvs preview b m
 
 users password u p
 users passwordhash p

@@ -109,6 +109,8 @@ func ofKind(k *models.KindInfo, o any) map[string]route {
 // singles are the routes beside those of the kinds.
 var singles = map[string]route{
 	"GET /machines/:id/token": {summary: "Make a token for a machine", out: models.UserToken{}, query: []string{"ttl"}},
+	"POST /machines/:id/preview": {summary: "Render what a machine would get", more: "The templates of a task, stage or boot environment, or those in the body. Nothing changes; where tokens would be " +
+		"there are words about them. Each template tells its own error, with its line.", in: models.Preview{}, out: []models.Previewed{}, query: []string{"decode"}},
 	"GET /users/:id/token": {summary: "Make a token for a user", more: "It allows no more than who asks for it may do.", out: models.UserToken{},
 		query: []string{"ttl", "scope", "action", "specific", "roles"}},
 	"PUT /users/:id/password": {summary: "Change the password of a user", more: "All tokens of the user end.", in: struct{ Password string }{}, out: models.User{}},

@@ -99,6 +99,7 @@ func (a *API) Router() *gin.Engine {
 	v3.GET("/plugin_providers/:id/binary", a.open(wide(a.providerProgram)))
 
 	v3.GET("/machines/:id/token", a.open(a.machineToken))
+	v3.POST("/machines/:id/preview", a.open(wide(a.preview)))
 	v3.POST("/machines/:id/releaseToPool", a.open(wide(once(a.releaseToPool))))
 	v3.GET("/pools-active", a.open(wide(a.activePools)))
 	v3.GET("/pools/:id/status", a.open(wide(a.poolStatus)))

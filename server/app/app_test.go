@@ -292,6 +292,8 @@ func sensible(r [2]string) string {
 		return `[{"op":"replace","path":"/Description","value":"x"}]`
 	case r[1] == "/wait":
 		return `{"For":{"Kind":"profiles","Key":"other"},"Timeout":"0"}`
+	case strings.HasSuffix(r[1], "/preview"):
+		return `{"Templates":[{"Name":"t","Contents":"{{.Machine.Name}}"}]}`
 	case strings.HasSuffix(r[1], "/password"):
 		return `{"Password":"x"}`
 	case r[0] == "POST" && r[1] == "/events":

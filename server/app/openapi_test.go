@@ -264,6 +264,8 @@ var describedSamples = [][2]string{
 // describedCalls are calls of the routes that are not those of every kind.
 const describedCalls = `
 GET /machines/{machines}/token
+POST /machines/{machines}/preview {"Kind":"tasks","Key":"tt"}
+POST /machines/{machines}/preview {"Templates":[{"Name":"one","Contents":"{{"},{"Name":"two","Contents":"{{.Machine.Name}}"}]}
 POST /whoami {"OnDiskUUID":"{machines}"}
 GET /users/{users}/token
 PUT /users/{users}/password {"Password":"secret"}

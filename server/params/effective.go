@@ -103,7 +103,7 @@ func Compose(r objects.Reader, o models.Object, key string) (json.RawMessage, er
 		v, _, _ := Effective(r, o, key)
 		return v, nil
 	}
-	if slices.ContainsFunc(values, models.IsSecureData) {
+	if slices.ContainsFunc(values, unreadable) {
 		return values[0], nil // what is sealed cannot be merged
 	}
 	v, err := merge(values)

@@ -48,9 +48,12 @@ type Keys interface {
 // Own find there is opened with the key of the object it comes from.
 func (v *Vault) Reader(r objects.Reader) objects.Reader { return &opened{r, v} }
 
+// Masked is a state in which a word stands where secure params would.
+func Masked(r objects.Reader) objects.Reader { return &opened{r, nil} }
+
 type opened struct {
 	objects.Reader
-	vault *Vault
+	vault *Vault // nil: masked
 }
 
 // reveal is the value that an origin has of a param, as a reader shows it. What cannot be opened is
@@ -64,12 +67,22 @@ func reveal(r objects.Reader, from Origin, param string, value json.RawMessage) 
 	if _, secret := o.Get("secure_names", param); !secret {
 		return value
 	}
+	if o.vault == nil {
+		return json.RawMessage(masked)
+	}
 	if data, err := models.ReadSecureData(value); data != nil && err == nil {
 		if plain, err := o.vault.open(o.Reader, from.Kind, from.Key, data); err == nil {
 			return plain
 		}
 	}
 	return value
+}
+
+const masked = `"` + models.Hidden + `"`
+
+// unreadable tells whether a value is a secret that the reader does not show.
+func unreadable(value json.RawMessage) bool {
+	return models.IsSecureData(value) || string(value) == masked
 }
 
 // Own is an object's own params as a reader shows them.

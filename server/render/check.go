@@ -59,7 +59,7 @@ func texts(o models.Object) []source {
 func inlineTexts(list []models.TemplateInfo) []source {
 	var all []source
 	for _, t := range list {
-		all = append(all, source{t.Name, t.Contents}, source{t.Name + pathSuffix, t.Path}, source{t.Name + " (link)", t.Link})
+		all = append(all, source{t.Name, t.Contents}, source{t.Name + pathSuffix, t.Path}, source{t.Name + linkSuffix, t.Link})
 	}
 	return all
 }

@@ -47,36 +47,47 @@ type dot struct {
 
 // contents renders the body of a template.
 func (x *run) contents(t *models.TemplateInfo) (string, error) {
-	name, text := t.Name, t.Contents
-	if t.ID != "" {
-		shared, ok := objects.Get[*models.Template](x.view, t.ID)
-		if !ok {
-			return "", x.problem(t, because("No common template for %s", t.ID))
-		}
-		name, text = t.ID, shared.Contents
-	}
-	if x.bodies == nil {
-		x.bodies = template.New("")
-	}
-	out, err := x.render(x.bodies, name, text)
+	out, err := x.body(t)
 	if err != nil {
 		return "", x.problem(t, err)
 	}
 	return out, nil
 }
 
-const pathSuffix = " (path)"
+func (x *run) body(t *models.TemplateInfo) (string, error) {
+	name, text := t.Name, t.Contents
+	if t.ID != "" {
+		shared, ok := objects.Get[*models.Template](x.view, t.ID)
+		if !ok {
+			return "", because("No common template for %s", t.ID)
+		}
+		name, text = t.ID, shared.Contents
+	}
+	if x.bodies == nil {
+		x.bodies = template.New("")
+	}
+	return x.render(x.bodies, name, text)
+}
+
+const (
+	pathSuffix = " (path)"
+	linkSuffix = " (link)"
+)
 
 // path renders a path. In a path a member that a map does not have is an error.
 func (x *run) path(t *models.TemplateInfo, text string) (string, error) {
-	if x.paths == nil {
-		x.paths = template.New("").Option("missingkey=error")
-	}
-	out, err := x.render(x.paths, t.Name+pathSuffix, text)
+	out, err := x.pathAs(t.Name+pathSuffix, text)
 	if err != nil {
 		return "", x.problem(t, err)
 	}
 	return out, nil
+}
+
+func (x *run) pathAs(name, text string) (string, error) {
+	if x.paths == nil {
+		x.paths = template.New("").Option("missingkey=error")
+	}
+	return x.render(x.paths, name, text)
 }
 
 // render parses and executes a text in a set, with the data object.
@@ -267,8 +278,8 @@ func (x *run) problem(t *models.TemplateInfo, err error) error {
 	return models.Problem(models.Invalid, x.owner.Kind(), x.owner.Key(), messages...).Typed("ValidationError")
 }
 
-// place is a line of a template.
-type place struct{ name, line string }
+// place is a line of a template. The column counts bytes from 0; it is "" when it is not known.
+type place struct{ name, line, column string }
 
 // failure is an error reduced to what a person needs. Errors that pass from one template into
 // another become failures, so that they do not grow with each.
@@ -303,7 +314,7 @@ func locate(err error) *failure {
 
 // How the language says where it was when it ran a template, and when it parsed one.
 var (
-	runPlace   = regexp.MustCompile(`(?s)^(.*):(\d+):\d+$`)
+	runPlace   = regexp.MustCompile(`(?s)^(.*):(\d+):(\d+)$`)
 	parsePlace = regexp.MustCompile(`(?s)^(.*?):(\d+): (.*)$`)
 )
 
@@ -317,12 +328,12 @@ func split(text string) *failure {
 	if at, running, ok := strings.Cut(rest, ": executing "); ok {
 		if _, why, ok := strings.Cut(running, ">: "); ok {
 			if m := runPlace.FindStringSubmatch(at); m != nil {
-				return &failure{place{m[1], m[2]}, clip(why)}
+				return &failure{place{m[1], m[2], m[3]}, clip(why)}
 			}
 		}
 	}
 	if m := parsePlace.FindStringSubmatch(clip(rest)); m != nil {
-		return &failure{place{m[1], m[2]}, m[3]}
+		return &failure{place{m[1], m[2], ""}, m[3]}
 	}
 	return &failure{why: clip(rest)}
 }
