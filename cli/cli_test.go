@@ -250,6 +250,18 @@ func TestPasswordIsNeverAFile(t *testing.T) {
 	want(t, "requests", s.requests(), []string{`PUT users/u/password {"Password":"word"}`, `PUT users/u/password {"Password":"from stdin"}`})
 }
 
+func TestATokenIsEndedByItself(t *testing.T) {
+	s := newServer(t, nil)
+	asked := ""
+	s.handle["users/u/token"] = func(w http.ResponseWriter, r *http.Request) {
+		asked = r.Method + " " + r.Header.Get("Authorization")
+		w.WriteHeader(http.StatusNoContent)
+	}
+	want(t, "printed", s.call(t, "-T", "lost", "users", "revoketoken", "u"), result{})
+	want(t, "request", asked, "DELETE Bearer lost")
+	want(t, "without a name", s.call(t, "users", "revoketoken").status, 1)
+}
+
 func TestJobLogGoesBothWays(t *testing.T) {
 	s := newServer(t, map[string]string{"GET jobs/j/log": "Log for Job: j\nFred", "PUT jobs/j/log": "204 "})
 	want(t, "printed", s.call(t, "jobs", "log", "j").out, "Log for Job: j\nFred")

@@ -17,7 +17,7 @@ import (
 
 // userVerbs are the verbs of users alone.
 func (k *kind) userVerbs() []*cobra.Command {
-	return []*cobra.Command{k.userToken(), k.password(), k.passwordHash()}
+	return []*cobra.Command{k.userToken(), k.revokeToken(), k.password(), k.passwordHash()}
 }
 
 func (k *kind) userToken() *cobra.Command {
@@ -34,6 +34,22 @@ func (k *kind) userToken() *cobra.Command {
 				q.Set(args[i], args[i+1])
 			}
 			return k.prints(k.do(ctx, http.MethodGet, k.at(args[0], "token"), nil, client.WithQuery(q)))
+		},
+	})
+}
+
+func (k *kind) revokeToken() *cobra.Command {
+	return k.verb(verb{
+		use:   "revoketoken [id]",
+		short: "End the token that is used",
+		long: "End the token of -T or RS_TOKEN, or else the one that drp remembers of a login, before its time: the server\n" +
+			"takes it no more, and cuts the event streams it has opened. Other tokens of the user live on; a new\n" +
+			"password ends them all.",
+		example: "drp -T $LOST users revoketoken rocketskates",
+		args:    between(1, 1, " needs 1 arg"),
+		run: func(ctx context.Context, args []string) error {
+			_, err := k.do(ctx, http.MethodDelete, k.at(args[0], "token"), nil)
+			return err
 		},
 	})
 }

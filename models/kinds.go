@@ -44,6 +44,7 @@ var Kinds = []*KindInfo{
 	{Name: "catalog_items", KeyField: "Id", New: func() Object { return &CatalogItem{} }},
 	{Name: "contents", KeyField: "Name", New: func() Object { return &Pack{} }, Internal: true},
 	{Name: "contexts", KeyField: "Name", New: func() Object { return &Context{} }},
+	{Name: "ended_tokens", KeyField: "Sum", New: func() Object { return &EndedToken{} }, Internal: true, Hidden: true},
 	{Name: "endpoints", KeyField: "Id", New: func() Object { return &Endpoint{} }},
 	{Name: "jobs", KeyField: "Uuid", New: func() Object { return &Job{} }, Types: map[string]IndexType{"Uuid": IndexUUID, "Machine": IndexUUID, "Previous": IndexUUID}},
 	{Name: "key_pairs", KeyField: "Name", New: func() Object { return &KeyPair{} }, Internal: true, Hidden: true},

@@ -19,6 +19,7 @@ type users map[string]*models.User
 
 func (u users) Plugin(string) bool                    { return false }
 func (u users) User(name string) (*models.User, bool) { v, ok := u[name]; return v, ok }
+func (users) Ended([32]byte) bool                     { return false }
 func (users) Role(string) (*models.Role, bool)        { return nil, false }
 func (users) Machine(string) (*models.Machine, bool)  { return nil, false }
 func (users) Job(string) (*models.Job, bool)          { return nil, false }

@@ -113,6 +113,7 @@ var singles = map[string]route{
 		"there are words about them. Each template tells its own error, with its line.", in: models.Preview{}, out: []models.Previewed{}, query: []string{"decode"}},
 	"GET /users/:id/token": {summary: "Make a token for a user", more: "It allows no more than who asks for it may do.", out: models.UserToken{},
 		query: []string{"ttl", "scope", "action", "specific", "roles"}},
+	"DELETE /users/:id/token": {summary: "End the token that the request carries", more: "For good, with the event streams it has opened. Other tokens of the user live on.", status: http.StatusNoContent},
 	"PUT /users/:id/password": {summary: "Change the password of a user", more: "All tokens of the user end.", in: struct{ Password string }{}, out: models.User{}},
 
 	"POST /jobs": {summary: "Make the next job of a machine", more: "201 and the new job; 202 and the present one that is incomplete; 204 if there is nothing to do; 409 while one is running.",

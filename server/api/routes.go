@@ -108,6 +108,7 @@ func (a *API) Router() *gin.Engine {
 	}
 	v3.POST("/whoami", a.open(wide(a.whoami)))
 	v3.GET("/users/:id/token", a.open(a.userToken))
+	v3.DELETE("/users/:id/token", a.open(a.endToken))
 	v3.PUT("/users/:id/password", a.open(a.setPassword))
 
 	v3.DELETE("/jobs", a.open(wide(a.purgeJobs)))

@@ -87,6 +87,54 @@ func (a *API) tokenAnswer(r *request, token string, err error) (int, any, error)
 	return http.StatusOK, models.UserToken{Token: token, Info: info}, err
 }
 
+// endToken ends the token that the request carries, for good: no route takes it from now on, and the
+// event streams that were opened with it are cut. Whoever has a token may end it, whatever else it
+// allows. Other tokens live on, those that were granted with it too.
+func (a *API) endToken(r *request) (int, any, error) {
+	e, ok := a.Objects.View().Find("users", r.id())
+	holder := ok && r.who.Name == "user:"+e.Object.Key()
+	switch {
+	case !ok, !holder && !r.actor.Visible(e.Object):
+		return 0, nil, models.MissingError("users", r.id())
+	case !holder:
+		return 0, nil, models.Problem(models.Forbidden, "users", r.id(), "a token is ended by who holds it; this request carries one of "+r.who.Name).Typed("AUTH")
+	}
+	scheme, token, _ := strings.Cut(strings.TrimSpace(r.GetHeader("Authorization")), " ")
+	if !strings.EqualFold(scheme, "bearer") {
+		return 0, nil, models.Problem(models.BadRequest, "users", r.id(), "the request carries a password; only a token can be ended")
+	}
+	sum := auth.Sum(token)
+	_, err := a.Objects.Do(objects.WithActor(r.ctx, objects.System), false, func(tx *objects.Tx) error {
+		return a.noteEnded(tx, &models.EndedToken{Sum: sum, Expires: r.who.Expires.UTC()})
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	a.Events.End(sum)
+	host, _, _ := net.SplitHostPort(r.Request.RemoteAddr)
+	a.Log.Log(r.ctx, logs.Audit, "Signed out user "+e.Object.Key()+" from "+host, logs.ServiceKey, "frontend", logs.PrincipalKey, r.actor.Name)
+	return http.StatusNoContent, nil, nil
+}
+
+// noteEnded notes a token that was ended, and forgets those that have expired since.
+func (a *API) noteEnded(tx *objects.Tx, token *models.EndedToken) error {
+	now, over := a.Now(), []string{}
+	for e := range tx.All("ended_tokens") {
+		if t := e.Object.(*models.EndedToken); t.Expires.Before(now) {
+			over = append(over, t.Sum)
+		}
+	}
+	for _, sum := range over {
+		if err := tx.Delete("ended_tokens", sum); err != nil {
+			return err
+		}
+	}
+	if _, again := tx.Get("ended_tokens", token.Sum); again {
+		return nil
+	}
+	return tx.Create(token)
+}
+
 // setPassword also ends the tokens the user has: whoever knew the old password is out.
 func (a *API) setPassword(r *request) (int, any, error) {
 	body, err := r.json()
@@ -175,7 +223,8 @@ func (a *API) socket(c *gin.Context) {
 		now, err := a.Auth.Token(token)
 		return err == nil && a.sees(a.actor(now), m)
 	}
-	a.Events.Serve(c.Writer, c.Request, sees, who.Expires)
+	good := func() bool { _, err := a.Auth.Token(token); return err == nil }
+	a.Events.Serve(c.Writer, c.Request, events.Viewer{Sees: sees, Expires: who.Expires, Token: auth.Sum(token), Good: good})
 }
 
 // sees: events about objects are for those who may get the object; posted ones are for all who

@@ -21,6 +21,9 @@ type need struct{ scope, action, specific string }
 // caller may see and change anyway.
 var unclaimed = []string{"/info", "/objects", "/indexes", "/indexes/:type", "/indexes/:type/*key", "/wait", "/ws", "/ws/:endpoint", "/pools-active", "/history", "/undo"}
 
+// endsItself is the route that whoever has a token may ask for, about that token.
+const endsItself = "DELETE/users/:id/token"
+
 // single are the routes that are not about an object of a kind.
 var single = map[string]need{
 	"POST /whoami":   {"machines", "whoami", ""},
@@ -146,7 +149,7 @@ func TestEveryRouteDemandsItsClaim(t *testing.T) {
 	values, checked := 0, 0
 	for _, i := range order {
 		method, path, pattern := paths[i][0], paths[i][1], strings.TrimPrefix(patterns[i].Path, "/api/v3")
-		if slices.Contains(unclaimed, pattern) || slices.Contains(everybodys, pattern) || strings.Contains(pattern, ":kind") { // kinds of providers share the handlers of others
+		if slices.Contains(unclaimed, pattern) || slices.Contains(everybodys, pattern) || strings.Contains(pattern, ":kind") || method+pattern == endsItself { // kinds of providers share the handlers of others
 			continue
 		}
 		n, ok := needed(method, pattern, ids)

@@ -24,7 +24,7 @@ var allowed = []room{
 	{"models/docs", []string{"models"}, []string{}},
 	{"models/functions", nil, []string{"github.com/Masterminds/sprig/v3"}},
 	{"migrations", nil, []string{}},
-	{"ui", nil, []string{}}, // the built pages, embedded
+	{"ui", nil, []string{}},                                                                           // the built pages, embedded
 	{"content", []string{"models"}, []string{"sigs.k8s.io/yaml", "github.com/Masterminds/semver/v3"}}, // the packs we ship, and their directory form
 	{"server/store", nil, []string{}},
 	{"server/store/storetest", []string{"server/store"}, nil},

@@ -218,6 +218,13 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		}
 		c.ask(method, path, body)
 	}
+	token := c.token
+	var mine models.UserToken
+	c.must("GET", "/users/rocketskates/token", nil, &mine)
+	c.token = mine.Token
+	c.ask("DELETE", "/users/rocketskates/token", nil, 204)
+	c.ask("DELETE", "/users/rocketskates/token", nil, 403)
+	c.token = token
 	c.ask("POST", "/plugin_providers/herd", herdProgram(t), 201)
 	keys["plugin_providers"] = "herd"
 	c.ask("GET", "/plugin_providers/herd/binary", nil, 200)

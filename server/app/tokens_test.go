@@ -233,7 +233,7 @@ func TestTooNarrowTokensOpenNothingElse(t *testing.T) {
 		}
 		c := client{t, admin.url, token}
 		for _, r := range routes(t, a, ids) {
-			if r[0] == "GET" && slices.Contains(public, r[1]) || slices.Contains(everybodys, r[1]) || self(name, r[1]) || name == "another scope" && r[1] == "/isos" {
+			if r[0] == "GET" && slices.Contains(public, r[1]) || slices.Contains(everybodys, r[1]) || self(name, r[1]) || name == "another scope" && r[1] == "/isos" || r == [2]string{"DELETE", "/users/rocketskates/token"} {
 				continue
 			}
 			got := c.do(r[0], r[1], sensible(r))

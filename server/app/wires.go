@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -86,6 +87,14 @@ func (s source) Machine(uuid string) (*models.Machine, bool) {
 }
 func (s source) Job(uuid string) (*models.Job, bool) {
 	return objects.Get[*models.Job](s.objects.View(), uuid)
+}
+func (s source) Ended(sum [32]byte) bool {
+	v := s.objects.View()
+	if v.Len("ended_tokens") == 0 {
+		return false
+	}
+	_, ok := v.Find("ended_tokens", hex.EncodeToString(sum[:]))
+	return ok
 }
 func (s source) Tenant(user string) string { return s.objects.TenantOf(user) }
 func (s source) Pref(name string) string   { return prefs.Get(s.objects.View(), name) }

@@ -34,6 +34,8 @@ type Source interface {
 	Role(name string) (*models.Role, bool)
 	Machine(uuid string) (*models.Machine, bool)
 	Job(uuid string) (*models.Job, bool)
+	// Ended tells whether the token of the sum was ended by its holder. It must be quick.
+	Ended(sum [32]byte) bool
 	// Plugin tells whether there is a plugin of the name.
 	Plugin(name string) bool
 	// Tenant is the name of the tenant that a user is in, or "". It must be quick.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"encoding/hex"
 	"maps"
 	"sync"
 	"testing"
@@ -25,13 +26,14 @@ type world struct {
 	prefs    map[string]string
 	tenants  map[string]string
 	plugins  map[string]bool
+	ended    map[string]bool
 	clock    time.Time
 }
 
 func newWorld() *world {
 	w := &world{
 		users: map[string]*models.User{}, roles: map[string]*models.Role{},
-		machines: map[string]*models.Machine{}, jobs: map[string]*models.Job{}, tenants: map[string]string{}, plugins: map[string]bool{"callback": true},
+		machines: map[string]*models.Machine{}, jobs: map[string]*models.Job{}, tenants: map[string]string{}, plugins: map[string]bool{"callback": true}, ended: map[string]bool{},
 		prefs: map[string]string{baseSecretPref: models.NewSecret(32), systemSecretPref: models.NewSecret(32)},
 		clock: time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC),
 	}
@@ -95,8 +97,12 @@ func (w *world) Role(name string) (*models.Role, bool)       { return find(w, w.
 func (w *world) Machine(uuid string) (*models.Machine, bool) { return find(w, w.machines, uuid) }
 func (w *world) Job(uuid string) (*models.Job, bool)         { return find(w, w.jobs, uuid) }
 func (w *world) Plugin(name string) bool                     { _, ok := find(w, w.plugins, name); return ok }
-func (w *world) Tenant(user string) string                   { s, _ := find(w, w.tenants, user); return s }
-func (w *world) Pref(name string) string                     { s, _ := find(w, w.prefs, name); return s }
+func (w *world) Ended(sum [32]byte) bool {
+	b, _ := find(w, w.ended, hex.EncodeToString(sum[:]))
+	return b
+}
+func (w *world) Tenant(user string) string { s, _ := find(w, w.tenants, user); return s }
+func (w *world) Pref(name string) string   { s, _ := find(w, w.prefs, name); return s }
 
 // secrets is every secret there is, by what rotates it.
 func (w *world) secrets() map[string]string {

@@ -519,7 +519,8 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"without a stamp":           signed(hs, k.byUser, with(func(p *payload) { p.Limits[0].Secret = "" })),
 		"huge":                      signed(hs, k.byUser, with(func(p *payload) { p.Audience = jwt.ClaimStrings{strings.Repeat("x", maxToken)} })),
 	}
-	for i := range genuine {
+	for i := range len(genuine) - 1 {
+		forged[fmt.Sprintf("broken at %d", i)] = genuine[:i+1] + "\n" + strings.Repeat("\r", i%2) + genuine[i+1:]
 		forged[fmt.Sprintf("cut at %d", i)] = genuine[:i]
 		forged[fmt.Sprintf("changed at %d", i)] = genuine[:i] + other(genuine[i]) + genuine[i+1:]
 	}
@@ -607,5 +608,26 @@ func TestTokenOfAPluginEndsWithIt(t *testing.T) {
 	}
 	if _, err := a.PluginToken("callback"); models.ClassOf(err) != models.NotFound {
 		t.Errorf("a token for a plugin that is not there: %v", err)
+	}
+}
+
+// TestAnEndedTokenIsRefusedAndNoOther: not even one that was granted to the same user in the same moment
+// for the same.
+func TestAnEndedTokenIsRefusedAndNoOther(t *testing.T) {
+	w := newWorld()
+	a := open(w)
+	for name, g := range grants {
+		one, twin := g.make(t, a), g.make(t, a)
+		holder(t, a, one)
+		if one == twin {
+			t.Errorf("%s: two tokens are the same", name)
+		}
+		w.change(func() { w.ended[Sum(one)] = true })
+		wantInvalid(t, name, a, one, "revoked")
+		wantInvalid(t, name, a, " "+one+"\n", "revoked")
+		holder(t, a, twin)
+		holder(t, a, g.make(t, a))
+		w.change(func() { delete(w.ended, Sum(one)) })
+		holder(t, a, one)
 	}
 }

@@ -50,7 +50,7 @@ func (p *past) replay(_ context.Context, from, to uint64) iter.Seq2[*Message, er
 
 func serve(t *testing.T, h *Hub, sees func(*Message) bool, expires time.Time) string {
 	t.Helper()
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.Serve(w, r, sees, expires) }))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.Serve(w, r, Viewer{Sees: sees, Expires: expires}) }))
 	t.Cleanup(srv.Close)
 	t.Cleanup(h.Close)
 	return srv.URL

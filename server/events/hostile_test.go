@@ -81,7 +81,7 @@ func FuzzSocket(f *testing.F) {
 		f.Add([]byte(s), uint64(3), false)
 	}
 	var hub atomic.Pointer[Hub]
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { hub.Load().Serve(w, r, all, time.Time{}) }))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { hub.Load().Serve(w, r, Viewer{Sees: all}) }))
 	f.Cleanup(srv.Close)
 	f.Fuzz(func(t *testing.T, script []byte, rev uint64, binary bool) {
 		p := &past{}

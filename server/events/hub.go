@@ -92,6 +92,19 @@ func (h *Hub) Start(rev uint64) {
 	h.rev = rev
 }
 
+// End cuts off those who came with a token that has been ended.
+func (h *Hub) End(token string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.subs {
+		if s.token == token {
+			s.cut(ended)
+		}
+	}
+}
+
+const ended = "the token has been ended"
+
 // Close cuts everybody off; the server is stopping.
 func (h *Hub) Close() {
 	h.mu.Lock()
@@ -116,8 +129,9 @@ const (
 
 // Sub is one subscriber.
 type Sub struct {
-	hub  *Hub
-	sees func(*Message) bool
+	hub   *Hub
+	sees  func(*Message) bool
+	token string // that it came with
 
 	mu      sync.RWMutex
 	filters map[string]Filter
@@ -140,8 +154,10 @@ type item struct {
 
 // Subscribe adds a subscriber, or returns nil when the hub is closed. Sees tells what it is
 // allowed to see, at the moment of the event.
-func (h *Hub) Subscribe(sees func(*Message) bool) *Sub {
-	s := &Sub{hub: h, sees: sees, filters: map[string]Filter{}, queue: make(chan item, queueLength), gone: make(chan struct{})}
+func (h *Hub) Subscribe(sees func(*Message) bool) *Sub { return h.subscribe(Viewer{Sees: sees}) }
+
+func (h *Hub) subscribe(v Viewer) *Sub {
+	s := &Sub{hub: h, sees: v.Sees, token: v.Token, filters: map[string]Filter{}, queue: make(chan item, queueLength), gone: make(chan struct{})}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.shut {

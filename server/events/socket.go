@@ -41,10 +41,19 @@ const (
 	pingEvery    = 30 * time.Second
 )
 
+// Viewer is somebody who has been let in.
+type Viewer struct {
+	Sees    func(*Message) bool // at the moment of the event
+	Expires time.Time           // when to end; zero: never
+	// Token is what Hub.End calls it by, and Good tells whether it is still let in; nil: yes.
+	Token string
+	Good  func() bool
+}
+
 // Serve speaks the websocket protocol on a request that has been authenticated, until the
-// client leaves, is too slow, or its token expires. The query's rev=N makes every register
-// deliver first what it selects of the changes after revision N.
-func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, sees func(*Message) bool, expires time.Time) {
+// client leaves, is too slow, or its token expires or is ended. The query's rev=N makes every
+// register deliver first what it selects of the changes after revision N.
+func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, viewer Viewer) {
 	from, resume, err := resumeFrom(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -59,16 +68,19 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, sees func(*Message) 
 	}
 	defer conn.CloseNow()
 	conn.SetReadLimit(readLimit)
-	sub := h.Subscribe(sees)
+	sub := h.subscribe(viewer)
 	if sub == nil {
 		conn.Close(websocket.StatusGoingAway, "the server is stopping")
 		return
+	}
+	if viewer.Good != nil && !viewer.Good() { // ended just before End could find it
+		sub.cut(ended)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		sub.write(ctx, conn, expires)
+		sub.write(ctx, conn, viewer.Expires)
 		cancel() // ends the read below
 	}()
 	sub.read(ctx, conn, from, resume)
@@ -130,7 +142,11 @@ func (s *Sub) write(ctx context.Context, conn *websocket.Conn, expires time.Time
 		case <-ping.C:
 			err = within(ctx, conn.Ping)
 		case <-s.gone:
-			conn.Close(websocket.StatusTryAgainLater, short(s.farewell()))
+			code := websocket.StatusTryAgainLater
+			if s.reason == ended {
+				code = websocket.StatusPolicyViolation
+			}
+			conn.Close(code, short(s.farewell()))
 			return
 		case <-expired:
 			conn.Close(websocket.StatusPolicyViolation, "the token has expired")

@@ -58,8 +58,9 @@ func sample(t *testing.T, kind, name string) models.Object {
 		"plugins": `{"Name":"NAME","Provider":"herd"}`,
 		"cows":    `{"Id":"NAME","Tree":{"b":[1.0,{"c":null}],"a":"<>"},"A":null}`, "typed-cows": `{"Id":"NAME","Spotted":true}`,
 		"leases": `{"Addr":"ADDR","State":"FAKE","Token":"t"}`, "reservations": `{"Addr":"ADDR","Token":"t"}`,
-		"subnets":   `{"Name":"NAME","Subnet":"ADDR/32","OnlyReservations":true}`,
-		"key_pairs": `{"Name":"NAME","Public":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","Private":"AAAA","Seal":"s"}`,
+		"subnets":      `{"Name":"NAME","Subnet":"ADDR/32","OnlyReservations":true}`,
+		"ended_tokens": `{"Sum":"NAME","Expires":"2026-01-02T03:04:05Z"}`,
+		"key_pairs":    `{"Name":"NAME","Public":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","Private":"AAAA","Seal":"s"}`,
 	}
 	body, ok := bodies[kind]
 	if !ok {
