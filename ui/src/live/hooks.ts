@@ -15,11 +15,13 @@ export function useObjects<T = Thing>(kind: string): TableSnapshot<T> {
   return useSyncExternalStore(table.subscribe, () => table.snapshot) as unknown as TableSnapshot<T>;
 }
 
-/** One whole object, live. After it was deleted it is missing, and object is what it was. */
+/** One whole object, live. After it was deleted it is missing, and object is what it was. An empty key is that of none. */
 export function useObject<T = Thing>(kind: string, key: string): ObjectSnapshot<T> {
-  const one = cache.one(kind, key);
+  const one = key ? cache.one(kind, key) : nobody;
   return useSyncExternalStore(one.subscribe, () => one.snapshot) as unknown as ObjectSnapshot<T>;
 }
+
+const nobody = { subscribe: () => () => {}, snapshot: { loading: false, missing: true } };
 
 /** Every event of a filter TYPE.ACTION.KEY, as it comes. An empty filter hears nothing. */
 export function useEvents(filter: string, hear: (e: Event) => void) {

@@ -4,6 +4,8 @@ import classes from './Page.module.css';
 
 interface Props {
   title: string;
+  /** What stands in the place of the title, such as a field that edits it. */
+  heading?: ReactNode;
   /** What stands before the title, such as an icon. */
   before?: ReactNode;
   /** What stands behind the title, such as a badge or a count. */
@@ -15,7 +17,7 @@ interface Props {
 }
 
 /** The frame of a page: its title, also that of the window, its actions, its content. */
-export function Page({ title, before, after, actions, fill, children }: Props) {
+export function Page({ title, heading, before, after, actions, fill, children }: Props) {
   useEffect(() => {
     document.title = title + ' · drp';
   }, [title]);
@@ -24,9 +26,11 @@ export function Page({ title, before, after, actions, fill, children }: Props) {
       <Group className={classes.head} justify="space-between" gap="xs">
         <Group gap="xs" className={classes.title}>
           {before}
-          <Title order={1} size="h3">
-            {title}
-          </Title>
+          {heading ?? (
+            <Title order={1} size="h3">
+              {title}
+            </Title>
+          )}
           {after}
         </Group>
         <Group gap="xs">{actions}</Group>
