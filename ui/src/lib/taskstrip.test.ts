@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { chance, type Chance } from './random.testing.ts';
-import { byStage, duration, editable, inserted, moved, progress, removed, splitEntry, strip, type StripJob, type StripMachine } from './taskstrip.ts';
+import { byStage, duration, editable, inserted, moved, removed, splitEntry, strip, type StripJob, type StripMachine } from './taskstrip.ts';
 
 const pick = <T>(r: Chance, list: readonly T[]): T => list[Math.floor(r() * list.length)];
 const entries = ['a', 'b', 'c', 'stage:one', 'stage:two', 'bootenv:local', 'context:', 'action:p:do', 'chroot:/mnt'];
@@ -80,15 +80,6 @@ describe('the strip', () => {
       expect(running.length).toBeLessThanOrEqual(1);
       for (const e of running) expect(e.index).toBe(machine.CurrentTask);
       if (running.length) expect(s.some((e) => e.next)).toBe(false);
-    }
-  });
-
-  test('progress counts what is done', () => {
-    for (const { machine, jobs } of worlds) {
-      const s = strip(machine, jobs);
-      const current = s[machine.CurrentTask]?.job;
-      expect(progress(machine, current).total).toBe(s.length);
-      if (s.every((e) => e.state === 'done' || e.state === 'waiting')) expect(progress(machine, current).done).toBe(s.filter((e) => e.state === 'done').length);
     }
   });
 

@@ -89,14 +89,6 @@ export function byStage(entries: readonly StripEntry[]): StripGroup[] {
   return groups;
 }
 
-/** How far the list is: the entries that are done, and how many there are. */
-export function progress(m: Pick<Machine, 'Tasks' | 'CurrentTask'>, current?: Pick<Job, 'State'>): { done: number; total: number } {
-  const total = m.Tasks.length;
-  const open = current !== undefined && current.State !== 'finished';
-  const done = m.CurrentTask >= total ? total : Math.max(0, m.CurrentTask + (open ? 0 : 1));
-  return { done: Math.min(done, total), total };
-}
-
 /**
  * The part of the list that may be edited, from..to (exclusive): what has not run, up to the next
  * stage, whose tasks the server keeps as they are unless forced.
