@@ -8,6 +8,7 @@ export default defineConfig({
   plugins: [react(), icons()],
   build: {
     target: 'es2022',
+    cssTarget: ['chrome123', 'firefox128', 'safari17.5'], // light-dark() and relative colours as they are
     assetsInlineLimit: 0, // the Content-Security-Policy allows no data: addresses
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 700,

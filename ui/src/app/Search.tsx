@@ -14,7 +14,7 @@ import classes from './Search.module.css';
 /** Searches everything: pages, machines, and all objects that people give names to. */
 export function Search({ opened, close }: { opened: boolean; close: () => void }) {
   return (
-    <Modal opened={opened} onClose={close} withCloseButton={false} padding={0} yOffset="10vh" size="lg" aria-label="Search everything">
+    <Modal opened={opened} onClose={close} withCloseButton={false} padding={0} yOffset="10vh" size="lg" attributes={{ content: { 'aria-label': 'Search everything' } }}>
       {opened && <Panel close={close} />}
     </Modal>
   );

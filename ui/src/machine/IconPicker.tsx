@@ -1,4 +1,4 @@
-import { Group, SimpleGrid, Text, TextInput, UnstyledButton, VisuallyHidden } from '@mantine/core';
+import { Group, SimpleGrid, Text, TextInput, UnstyledButton } from '@mantine/core';
 import { useEffect, useMemo, useState } from 'react';
 import { cssColour } from '../lib/colour.ts';
 import { Icon } from '../parts/Icon.tsx';
@@ -35,7 +35,7 @@ export function IconPicker({ icon, color, onChange }: Props) {
           <UnstyledButton
             key={n.join()}
             className={classes.pick}
-            data-chosen={n.includes(icon.replaceAll(' ', '-')) || undefined}
+            data-chosen={n[0] === icon.replaceAll(' ', '-') || undefined}
             onClick={() => onChange({ icon: n[0].replaceAll('-', ' '), color })}
             aria-label={n[0].replaceAll('-', ' ')}
             title={n[0].replaceAll('-', ' ')}
@@ -68,8 +68,8 @@ export function IconPicker({ icon, color, onChange }: Props) {
       >
         <TextInput
           size="xs"
-          mt={4}
-          label={<VisuallyHidden>Any colour of CSS</VisuallyHidden>}
+          mt={6}
+          aria-label="Any colour of CSS"
           placeholder="any colour of CSS, then Enter"
           value={own}
           error={own && !cssColour(own) ? 'This is no colour' : undefined}

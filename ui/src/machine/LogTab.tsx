@@ -1,4 +1,4 @@
-import { Button, Group, Select } from '@mantine/core';
+import { Button, Group, Select, Text } from '@mantine/core';
 import type { Job } from '../api/types.ts';
 import { useQueryState } from '../app/router.ts';
 import { useObject } from '../live/hooks.ts';
@@ -38,7 +38,9 @@ export function LogTab({ machine }: TabProps) {
             <Ref kind="jobs" id={job.Uuid}>
               {job.Task}
             </Ref>
-            <Elapsed start={job.StartTime} end={job.State === 'running' ? undefined : job.EndTime} />
+            <Text size="sm" component="span">
+              <Elapsed start={job.StartTime} end={job.State === 'running' ? undefined : job.EndTime} />
+            </Text>
           </>
         )}
         {chosen && chosen !== machine.CurrentJob && machine.CurrentJob && (

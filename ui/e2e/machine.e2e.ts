@@ -1,0 +1,154 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
+import { axe, screenshot, server, visit } from './harness.ts';
+
+const s = await server();
+const gate = (name: string) => join(s.root, `gate-${name}`);
+const opens = (name: string) => writeFileSync(gate(name), '');
+const waits = (name: string) => `while [ ! -e ${gate(name)} ]; do sleep 0.1; done`;
+
+/** The ways on which a task does something that is seen, and goes on when the test lets it. */
+const scripts: Record<string, string> = {
+  prepare: 'echo preparing',
+  hold: `printf 'first \\033[32mgreen\\033[0m words\\n'\n${waits('words')}\necho second words\n${waits('end')}`,
+  check: 'echo checking',
+  finish: 'echo finishing',
+  last: 'echo all done',
+};
+
+interface Machine {
+  Uuid: string;
+  Name: string;
+  Tasks: string[];
+}
+
+const post = <T = unknown>(kind: string, body: object) => s.api<T>('POST', '/' + kind, body);
+const patch = (m: Machine, ops: object[]) => s.api('PATCH', `/machines/${m.Uuid}`, ops);
+const machine = (name: string, more: object = {}) => post<Machine>('machines', { Name: name, ...more });
+const at = (m: Machine, tab = '') => `#/machines/${m.Uuid}${tab && '?tab=' + tab}`;
+
+beforeAll(async () => {
+  for (const [Name, Contents] of Object.entries(scripts)) {
+    await post('tasks', { Name, Templates: [{ Name: 'script', Contents: '#!/bin/bash\n' + Contents }] });
+  }
+  await post('params', { Name: 'city', Description: 'Where it stands', Schema: { type: 'string', enum: ['Bonn', 'Oslo', 'Turin'], default: 'Turin' } });
+  await post('params', { Name: 'bmc/password', Secure: true, Schema: { type: 'string' } });
+  await post('params', { Name: 'ntp-servers', Schema: { type: 'array', items: { type: 'string' } } });
+  await post('profiles', { Name: 'inner', Params: { 'ntp-servers': ['time.example.com'] } });
+  await post('profiles', { Name: 'rack', Profiles: ['inner'], Params: { city: 'Bonn', 'bmc/password': 'hunter22', row: { from: 1, to: 12 } } });
+  await post('stages', { Name: 'install', Tasks: ['prepare', 'hold', 'finish'], Params: { row: { from: 0 } } });
+  await post('stages', { Name: 'deliver', Tasks: ['last'] });
+  await post('workflows', { Name: 'build', Stages: ['install', 'deliver'] });
+});
+
+const box = (page: Page, name: string) => page.getByRole('group', { name: 'Task list' }).getByRole('button', { name });
+
+test('the strip fills in as tasks run, the log streams, and what has not run can be changed', async () => {
+  const m = await machine('worker.example.com', { Workflow: 'build', Address: '192.168.124.10', Meta: { icon: 'ship', color: 'blue' }, Profiles: ['rack'], HardwareAddrs: ['52:54:00:12:34:56'] });
+  const page = await visit(s, at(m, 'tasks'));
+  await box(page, 'hold: to come').waitFor();
+  await s.runner(m.Uuid);
+  await box(page, 'hold: runs').waitFor();
+  await box(page, /^prepare: done in/).waitFor();
+
+  await page.getByRole('button', { name: 'Change finish' }).click();
+  await page.getByRole('menuitem', { name: 'Add a task before it' }).click();
+  await page.getByRole('combobox', { name: 'Task' }).click();
+  await page.getByRole('option', { name: 'check' }).click();
+  await box(page, 'check: to come').waitFor();
+  await page.getByRole('button', { name: 'Change check' }).click();
+  await page.getByRole('menuitem', { name: 'Move it down' }).click();
+  await expect.poll(async () => (await s.api<Machine>('GET', `/machines/${m.Uuid}`)).Tasks.slice(-4)).toEqual(['finish', 'check', 'stage:deliver', 'last']);
+  await screenshot(page, 'machine-tasks');
+
+  await page.getByRole('tab', { name: 'Log' }).click();
+  const log = page.getByRole('region', { name: 'Log' });
+  await log.getByText('green').waitFor();
+  expect(await log.getByText('second words', { exact: true }).count()).toBe(0);
+  opens('words');
+  await log.getByText('second words', { exact: true }).waitFor();
+  await screenshot(page, 'machine-log');
+
+  await page.getByRole('tab', { name: 'Tasks' }).click();
+  opens('end');
+  await box(page, /^last: done in/).waitFor();
+  await box(page, /^check: done in/).waitFor();
+  await page.getByText('done', { exact: true }).first().waitFor();
+  await page.getByRole('tab', { name: 'Jobs' }).click();
+  await page.getByRole('cell', { name: 'finished' }).nth(4).waitFor();
+  await screenshot(page, 'machine-jobs');
+  await page.context().close();
+});
+
+test('an override changes the origin, here and by others, and secrets stay sealed until they are asked for', async () => {
+  const m = await machine('params.example.com', { Workflow: 'build', Profiles: ['rack'] });
+  const page = await visit(s, at(m, 'params'));
+  const row = (name: string) => page.locator(`[data-param="${name}"]`);
+  await row('city').getByText('profile rack').waitFor();
+  await row('city').getByRole('button').first().click();
+  await row('city').getByRole('combobox').click();
+  await page.getByRole('option', { name: 'Oslo' }).click();
+  await screenshot(page, 'machine-params');
+  await page.getByRole('button', { name: 'Save on this machine' }).click();
+  await row('city').getByText('this machine').waitFor();
+  await row('city').getByText('over 2 others').waitFor();
+  await row('city').getByRole('button').first().click();
+  await page.getByRole('button', { name: 'Remove the override' }).click();
+  await row('city').getByText('profile rack').first().waitFor();
+
+  await s.api('POST', `/machines/${m.Uuid}/params/row`, { from: 7 });
+  await row('row').getByText('this machine').waitFor();
+
+  await row('bmc/password').getByRole('button').first().click();
+  await row('bmc/password').getByText('sealed').first().waitFor();
+  expect(await page.getByText('hunter22').count()).toBe(0);
+  await row('bmc/password').getByRole('button', { name: /Reveal/ }).click();
+  await row('bmc/password').getByText('hunter22').waitFor();
+  await page.context().close();
+});
+
+test('an edit of the name that comes in between is told of, and each of the two can win', async () => {
+  const m = await machine('before.example.com');
+  const page = await visit(s, at(m));
+  await page.getByRole('button', { name: 'Rename' }).click();
+  await page.getByRole('textbox', { name: 'Name of the machine' }).fill('mine.example.com');
+  await patch(m, [{ op: 'replace', path: '/Name', value: 'theirs.example.com' }]);
+  await page.getByRole('alert').getByText('renamed it to theirs.example.com').waitFor();
+  await screenshot(page, 'machine-conflict');
+  await page.getByRole('button', { name: 'Rename to mine.example.com' }).click();
+  await page.getByRole('heading', { name: 'mine.example.com' }).waitFor();
+  await page.context().close();
+});
+
+test('the icon is chosen among all, and a machine that is deleted meanwhile says so', async () => {
+  const m = await machine('icon.example.com', { Description: 'A machine for a short time' });
+  const page = await visit(s, at(m));
+  await page.getByRole('button', { name: /Change the icon/ }).click();
+  await page.getByRole('textbox', { name: 'Icon' }).fill('chess king');
+  await page.getByRole('button', { name: 'chess king', exact: true }).click();
+  await page.getByRole('button', { name: 'purple' }).click();
+  await expect.poll(async () => (await s.api<{ Meta: object }>('GET', `/machines/${m.Uuid}`)).Meta).toMatchObject({ icon: 'chess king', color: 'purple' });
+  await screenshot(page, 'machine-icon');
+  await page.keyboard.press('Escape');
+  await s.api('DELETE', `/machines/${m.Uuid}`);
+  await page.getByRole('alert').getByText('has been deleted').waitFor();
+  await screenshot(page, 'machine-deleted');
+  await page.context().close();
+});
+
+test('every part of the page is for everybody, in both themes and on a telephone', async () => {
+  const m = await machine('access.example.com', { Workflow: 'build', Profiles: ['rack'], Address: 'fe80::1', Runnable: false });
+  for (const how of [{ theme: 'light' as const }, { theme: 'dark' as const }, { theme: 'light' as const, width: 390, height: 844 }]) {
+    const page = await visit(s, at(m), how);
+    for (const tab of ['overview', 'params', 'tasks', 'jobs', 'log']) {
+      await page.getByRole('tab', { name: new RegExp('^' + tab, 'i') }).click();
+      await page.getByRole('tabpanel').getByLabel('Loading').waitFor({ state: 'detached' });
+      await screenshot(page, `machine-${tab}-${how.theme}-${how.width ?? 1440}`);
+      expect(await axe(page), `${tab} ${how.theme}`).toEqual([]);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${tab} is too wide`).toBe(true);
+    }
+    await page.context().close();
+  }
+});
