@@ -43,7 +43,7 @@ beforeAll(async () => {
   await post('workflows', { Name: 'build', Stages: ['install', 'deliver'] });
 });
 
-const box = (page: Page, name: string) => page.getByRole('group', { name: 'Task list' }).getByRole('button', { name });
+const box = (page: Page, name: string | RegExp) => page.getByRole('group', { name: 'Task list' }).getByRole('button', { name });
 
 test('the strip fills in as tasks run, the log streams, and what has not run can be changed', async () => {
   const m = await machine('worker.example.com', { Workflow: 'build', Address: '192.168.124.10', Meta: { icon: 'ship', color: 'blue' }, Profiles: ['rack'], HardwareAddrs: ['52:54:00:12:34:56'] });
