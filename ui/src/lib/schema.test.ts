@@ -30,7 +30,7 @@ describe('a form model', () => {
   it('follows the references of a description, and ends where it holds itself', () => {
     const role = fieldsOf(components.Role, components);
     expect(role.map((f) => [f.name, f.shape, f.readOnly])).toEqual(
-      [['Name', 'string', false], ['Available', 'boolean', true], ['Claims', 'list', false], ['Meta', 'map', false], ['Extra', 'json', false]]);
+      [['Name', 'string', false], ['Available', 'boolean', true], ['Claims', 'list', false], ['Extra', 'json', false], ['Meta', 'map', false]]);
     expect(role[2].items?.fields?.[0]).toMatchObject({ name: 'scope', required: true });
     expect(role[1].help).toBe('usable now');
     expect(JSON.stringify(fieldsOf(components.Tree, components))).toContain('"json"');

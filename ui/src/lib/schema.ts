@@ -62,10 +62,13 @@ export function fieldOf(name: string, given: Schema | boolean | undefined, compo
 
 export function fieldsOf(given: Schema, components: Components = {}, depth = 0): Field[] {
   const schema = resolve(given, components);
-  return Object.entries(schema.properties ?? {}).map(([name, s]) => ({
-    ...fieldOf(name, s, components, depth), required: schema.required?.includes(name) ?? false,
-  }));
+  return Object.entries(schema.properties ?? {})
+    .map(([name, s]) => ({ ...fieldOf(name, s, components, depth), required: schema.required?.includes(name) ?? false }))
+    .sort((a, b) => place(a.name) - place(b.name));
 }
+
+// What a thing is called comes first, long texts and Meta last; the rest stays in its order.
+const place = (name: string) => (['Id', 'ID', 'Uuid', 'Addr', 'Name', 'Path', 'Description'].includes(name) ? 0 : ['Contents', 'Documentation', 'Meta'].indexOf(name) + 2);
 
 // resolve follows a reference to a component; a description beside it wins.
 function resolve(schema: Schema | boolean | undefined, components: Components): Schema {

@@ -68,7 +68,7 @@ function common(p: ControlProps) {
   const flaws = p.flaws?.filter((f) => f.path === (p.path ?? '')) ?? [];
   return {
     ...(shown === '' ? { 'aria-label': p.field.name || 'value' } : { label: shown }),
-    description: p.field.help || undefined, error: flaws.length > 0 ? flaws.map((f) => f.message).join('; ') : undefined, withAsterisk: p.field.required && shown !== '',
+    description: (shown !== '' && p.field.help) || undefined, error: flaws.length > 0 ? flaws.map((f) => f.message).join('; ') : undefined, withAsterisk: p.field.required && shown !== '',
   };
 }
 
@@ -185,7 +185,7 @@ function useKeys(length: number) {
 
 function RowButton({ icon, label, run, disabled }: { icon: string; label: string; run: () => void; disabled?: boolean }) {
   return (
-    <ActionIcon variant="subtle" color="gray" size="sm" mt={5} aria-label={label} onClick={run} disabled={disabled}><Icon name={icon} /></ActionIcon>
+    <ActionIcon variant="transparent" color="gray" size="sm" mt={5} aria-label={label} onClick={run} disabled={disabled}><Icon name={icon} /></ActionIcon>
   );
 }
 

@@ -5,7 +5,7 @@ import { link } from '../app/router.ts';
 import type { Param } from '../api/types.ts';
 import { isObject, type Json, type Maybe } from '../lib/json.ts';
 import { fieldOf, validate, type Flaw, type Schema } from '../lib/schema.ts';
-import { useObject } from '../live/hooks.ts';
+import { useObjects } from '../live/hooks.ts';
 import { Control, Value } from './Control.tsx';
 import { Icon } from './Icon.tsx';
 import { messages } from './Problem.tsx';
@@ -32,7 +32,7 @@ export const paramFlaws = (param: Param | undefined, value: Maybe): Flaw[] => (i
 // ParamControl is what the value of a param is edited with: the right control for its schema, with
 // what is wrong with the value and what the param is for.
 export function ParamControl({ name, value, onChange, holder, label, bare }: Props) {
-  const { object: param } = useObject<Param>('params', name);
+  const param = useObjects<Param>('params').byKey.get(name);
   const field = { ...fieldOf(name, (param?.Schema ?? undefined) as Schema | undefined), help: '' };
   const flaws = paramFlaws(param, value);
   return (
@@ -49,7 +49,7 @@ export function ParamHelp({ param, name }: { param: Param | undefined; name: str
   if (!param) return <Text size="xs" c="dimmed">No param object describes {name}: any JSON will do.</Text>;
   return (
     <>
-      {param.Description && <Text size="sm">{param.Description} <Anchor size="xs" href={link('params', param.Name)}>about this param</Anchor></Text>}
+      {param.Description && <Text size="sm">{param.Description} <Anchor size="xs" underline="always" href={link('params', param.Name)}>about this param</Anchor></Text>}
       {param.Documentation && (
         <Spoiler maxHeight={66} showLabel="more" hideLabel="less"><Text size="xs" c="dimmed" style={{ whiteSpace: 'pre-wrap' }}>{param.Documentation}</Text></Spoiler>
       )}
