@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { between, groupTiles, move, rowsOf, sorter, type Placed, type Spot } from './wall.ts';
+import { between, commonDomain, groupTiles, move, rowsOf, sorter, type Placed, type Spot } from './wall.ts';
 
 const machine = (n: number): Placed => ({
   Uuid: `u${n}`,
@@ -104,3 +104,13 @@ test('machines are sorted as people count, and anew when one is renamed, added o
   byKey.set('u3', machine(3));
   expect(sort(byKey).map((m) => m.Name)).toEqual(['m1', 'm3', 'm10', 'm20']);
 });
+
+test.each([
+  [['a.x.org', 'b.x.org'], '.x.org'],
+  [['a.x.org', 'b.y.org'], ''],
+  [['a.x.org', 'b.a.x.org'], ''],
+  [['a', 'b'], ''],
+  [['a.x.org', 'b'], ''],
+  [['a.x.org'], ''],
+  [[], ''],
+])('names %j share %j', (names, want) => expect(commonDomain(names)).toBe(want));

@@ -146,3 +146,9 @@ export function sorter<T extends { Uuid: string; Name: string }>(): (byKey: Read
     return order.map(({ uuid }) => byKey.get(uuid)!);
   };
 }
+
+/** What all names have behind their first dot, with the dot: it need not be shown with each. */
+export function commonDomain(names: readonly string[]): string {
+  const domain = /\..*$/.exec(names[0] ?? '')?.[0] ?? '';
+  return names.length > 1 && names.every((n) => n.endsWith(domain) && n.length - domain.length === n.indexOf('.')) ? domain : '';
+}
