@@ -50,12 +50,18 @@ describe('what the runner and the server say', () => {
     ['the machine web1 has gone on without this job', /something else/],
     ['The machine has been given something else to do; this job counts as failed', /something else/],
     ['Action x:reboot validation failed: no plugin provides it', /no plugin provides it/],
-    ['cancelled by user:ann', /^Cancelled by user:ann$/],
   ])('%j', (text, title) => {
     const found = why(job, numbered(...opening, 'some output', text))!;
     expect(found.title).toMatch(title);
     expect(found.lines.map((l) => l.text).join()).toMatch(/killed/.test(text) ? /some output/ : new RegExp(text.slice(0, 10)));
   });
+});
+
+test.each([
+  ['by ann', 'Cancelled by ann'],
+  ['wrong disk (ann)', 'Cancelled: wrong disk (ann)'],
+])('who cancelled it needs no other reason: %j', (cancelled, title) => {
+  expect(why({ ...job, Meta: { cancelled } }, numbered(...opening, 'an error', 'install.sh exits with 143'))).toEqual({ title, lines: [] });
 });
 
 test('an empty log still gives a reason', () => expect(why(job, [])).toEqual({ title: 'The task failed', lines: [] }));

@@ -33,6 +33,8 @@ interface Finding {
 export function why(job: FailedJob, lines: readonly NumberedLine[]): Reason | undefined {
   if (job.State === 'incomplete') return { ...paused(job), lines: [] };
   if (job.State !== 'failed') return undefined;
+  const cancelled = job.Meta?.cancelled;
+  if (cancelled) return { title: `Cancelled ${/^by /.test(cancelled) ? cancelled : `: ${cancelled}`}`.replace(' :', ':'), lines: [] };
   const { at, finding } = telling(lines) ?? { at: lines.length, finding: { title: 'The task failed', said: true } };
   const told = finding.said || at >= lines.length ? [] : [lines[at]!];
   const reason: Reason = { title: finding.title, lines: finding.said ? said(lines.slice(0, at)) : told };
@@ -66,7 +68,6 @@ const rules: [RegExp, (m: RegExpMatchArray) => Finding | undefined][] = [
   [/^Action (.+) validation failed: (.+)$/, (m) => ({ title: `Action ${m[1]} failed: ${m[2]}` })],
   [/^(.+): start .+: (.+)$/, (m) => ({ title: `${m[1]} cannot be started: ${m[2]}` })],
   [/^(.+): (path .+ leads out of the task's folder)$/, (m) => ({ title: `${m[1]} is not written: ${m[2]}` })],
-  [/^(.*\bcancell?ed\b.*)$/i, (m) => ({ title: upper(m[1]!) })],
 ];
 
 /** The last line by which the runner or the server tells how the job ended. */
@@ -98,8 +99,6 @@ function exited(script: string, code: number): Finding {
   const hint = meanings[code];
   return hint ? { ...finding, hint } : finding;
 }
-
-const upper = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 const complaint =
   /\b(error|errors|err|fatal|fail(ed|ure|s)?|panic|exception|traceback|denied|refused|cannot|can't|couldn't|unable|invalid|missing|unreachable|unbound|killed|timed out|timeout|not found|no such|no space|not permitted|already exists|segmentation fault|out of memory)\b|\w(Error|Exception)\b/i;

@@ -9,6 +9,7 @@ const icons: Record<string, string> = {
   incomplete: 'circle pause',
   finished: 'circle check',
   failed: 'circle xmark',
+  cancelled: 'circle stop',
   // machines
   'not runnable': 'ban',
   waiting: 'hourglass half',
