@@ -60,6 +60,7 @@ export type DataGridProps<T> = {
   onEnd?: () => void;
   onVisible?: (rows: readonly T[]) => void; // the rows in sight, as they change
   pageKeys?: boolean;
+  bare?: boolean; // without count and choice of columns
   height?: string; // at most, where the page is not one that the grid fills: <Page fill> with the grid as its last child
 };
 
@@ -113,11 +114,11 @@ export function DataGrid<T>(props: DataGridProps<T>) {
 
   return (
     <div className={classes.outer}>
-      <div className={classes.toolbar}>
+      {!props.bare && <div className={classes.toolbar}>
         <div className={classes.tools}>{props.toolbar}</div>
         <Count shown={ordered.length} total={props.total ?? ordered.length} selected={selection?.size ?? 0} loading={loading} />
         <ColumnsButton columns={columns} layout={layout} sort={sort} onSort={inOrder && !props.onSort ? undefined : (props.onSort ?? setOwnSort)} cards={cards} />
-      </div>
+      </div>}
       <div className={classes.scroller} ref={scroller} style={{ maxHeight: props.height }} onKeyDown={cursor.onKeyDown}>
         {ordered.length === 0 ? (
           <div className={classes.empty} role="status">{loading ? 'Loading …' : (props.empty ?? 'Nothing here.')}</div>
@@ -208,9 +209,8 @@ const Card = memo(function Card<T>({ row, index, columns, rowKey, href, select, 
       <div className={classes.facts}>
         {rest.map((c) => {
           const content = c.cell(row);
-          return content === '' || content === null || content === undefined ? null : (
-            <div key={c.id}><span className={classes.factName}>{c.header}</span> {content}</div>
-          );
+          const blank = content === '' || content === null || content === undefined || c.sort?.(row) === '';
+          return !blank && <div key={c.id}><span className={classes.factName}>{c.header}</span> {content}</div>;
         })}
       </div>
     </div>

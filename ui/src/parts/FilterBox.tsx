@@ -38,9 +38,8 @@ export function FilterBox({ label, value, onChange, filter, language, present = 
       <Combobox.Target withExpandedAttribute>
         <TextInput
           ref={input} flex="1 1 14rem" size="xs" type="search" aria-label={label} placeholder="web  Stage=prep  rack/unit>4" value={value} spellCheck={false}
-          autoComplete="off" leftSection={<Icon name="filter" />} error={filter.error && <Complaint filter={filter} value={value} />}
-          description={filter.unknown.length > 0 && !filter.error ? `No field and no param is named ${filter.unknown.join(', ')}` : undefined}
-          inputWrapperOrder={['input', 'error', 'description']}
+          autoComplete="off" leftSection={<Icon name="filter" />} error={Boolean(filter.error)}
+          rightSection={<Remark filter={filter} value={value} />} rightSectionWidth={filter.error || filter.unknown.length > 0 ? 'min(55%, 30rem)' : 0}
           onChange={(e) => change(e.currentTarget.value, e.currentTarget.selectionStart ?? 0)} onKeyUp={moved} onClick={moved}
           onBlur={() => box.closeDropdown()}
           onKeyDown={(e) => {
@@ -70,9 +69,16 @@ export function FilterBox({ label, value, onChange, filter, language, present = 
   );
 }
 
-/** Complaint shows what is wrong and where. */
-function Complaint({ filter, value }: { filter: Filter; value: string }) {
-  const { message, from, to } = filter.error!;
-  const where = value.slice(from, to);
-  return <>{message}{where && where !== value ? <>: <code>{where}</code></> : null}</>;
+/** Remark says what is wrong and where, or which names nobody knows. It stands in the box, so nothing moves while one types. */
+function Remark({ filter, value }: { filter: Filter; value: string }) {
+  const { error, unknown } = filter;
+  const where = error && value.slice(error.from, error.to);
+  const text = error
+    ? error.message + (where && where !== value.trim() ? `: ${where}` : '')
+    : unknown.length > 0 ? `no field or param is named ${unknown.join(', ')}` : '';
+  return (
+    <Text role="status" size="xs" truncate w="100%" ta="right" px="xs" c={error ? 'var(--mantine-color-error)' : 'dimmed'} title={text} bg="var(--mantine-color-body)">
+      {text}
+    </Text>
+  );
 }
