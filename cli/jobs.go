@@ -19,7 +19,7 @@ import (
 
 // jobVerbs are the verbs of jobs alone.
 func (k *kind) jobVerbs() []*cobra.Command {
-	return []*cobra.Command{k.jobLog(), k.jobActions(), k.purgeJobs()}
+	return []*cobra.Command{k.jobLog(), k.jobActions(), k.purgeJobs(), k.cancelJob(), k.retryJob()}
 }
 
 // createJob does not create what it is given: the server decides on the next job of a machine.

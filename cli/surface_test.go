@@ -115,6 +115,9 @@ jobs log j
 jobs log j -
 jobs log j text
 jobs purge
+jobs cancel j --why x
+jobs retry j
+jobs log j --follow
 
 logs get
 logs watch

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -452,8 +453,29 @@ func (f *fake) requests() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(f.seen), func(s string) bool {
-		return strings.Contains(s, "/log ") || strings.Contains(s, "runner-tmpdir")
+		return strings.Contains(s, "/log ") || strings.Contains(s, "runner-tmpdir") || wholeJob.MatchString(s)
 	})
+}
+
+// wholeJob is a look at a job, of which there are as many as reasons.
+var wholeJob = regexp.MustCompile(`^GET jobs/J\d+ 200$`)
+
+// setFailed ends a job as an operator would, with the machine.
+func (f *fake) setFailed(id, why string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	j := models.Clone(f.jobs[id])
+	j.State, j.ExitState = models.Failed, "failed"
+	if why != "" {
+		j.Meta["cancelled"] = why
+	}
+	f.jobs[id], f.machine.Runnable = j, false
+	raw, _ := models.Marshal(j)
+	event, _ := models.Marshal(models.Event{Time: time.Now(), Type: "jobs", Action: "update", Key: id, Object: raw})
+	for s := range f.sockets {
+		s <- event
+	}
+	f.tell()
 }
 
 // logOf is a job's log.

@@ -88,6 +88,7 @@ func (r *runner) perform(ctx context.Context, j *models.Job, rec *record) (end b
 	}
 	r.say("job %s: %s begins", j.Uuid, j.Task)
 	err = w.toOutcome(ctx)
+	r.watch.attend("")
 	if ctx.Err() != nil {
 		if err := w.abandon(ctx); err != nil {
 			return true, err
@@ -252,6 +253,9 @@ func (w *run) runAll(ctx context.Context, actions []models.JobAction) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if errors.Is(err, errLost) {
+			return err
+		}
 		if err != nil {
 			w.log.note("%s: %v", actions[i].Name, err)
 			v = verdict{exit: "failed"}
@@ -303,8 +307,61 @@ func (w *run) writeFile(a *models.JobAction) error {
 	return os.WriteFile(path, []byte(a.Content), 0o644)
 }
 
-// script runs a script, or waits for the one that an earlier runner has started.
+// script runs a script, or waits for the one that an earlier runner has started. When somebody else
+// ends the job meanwhile the script is ended, and the error is errLost.
 func (w *run) script(ctx context.Context, a *models.JobAction) (int, error) {
+	guarded, done := w.guard(ctx)
+	defer done()
+	code, err := w.toExit(guarded, a)
+	if lost := context.Cause(guarded); errors.Is(lost, errLost) && ctx.Err() == nil {
+		return 0, lost
+	}
+	return code, err
+}
+
+// guard is a context that ends when the job is no longer ours; done must be called.
+func (w *run) guard(ctx context.Context) (guarded context.Context, done func()) {
+	guarded, cancel := context.WithCancelCause(ctx)
+	w.watch.attend(w.job.Uuid)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-w.watch.look:
+			case <-guarded.Done():
+				return
+			}
+			if err := w.ours(guarded); err != nil {
+				w.log.note("%v: its script is ended", err)
+				cancel(err)
+				return
+			}
+		}
+	}()
+	return guarded, func() {
+		cancel(nil)
+		<-ended
+	}
+}
+
+// ours is errLost when the server says that we no longer run the job. What it does not say changes
+// nothing.
+func (w *run) ours(ctx context.Context) error {
+	now := &models.Job{}
+	err := w.get(ctx, "jobs/"+w.job.Uuid, now)
+	switch {
+	case models.ClassOf(err) == models.NotFound:
+		return fmt.Errorf("%w: it was deleted", errLost)
+	case err != nil || now.State == models.Running:
+		return nil
+	case now.Meta["cancelled"] != "":
+		return fmt.Errorf("%w: it was cancelled: %s", errLost, now.Meta["cancelled"])
+	}
+	return fmt.Errorf("%w: it was set %s", errLost, now.State)
+}
+
+func (w *run) toExit(ctx context.Context, a *models.JobAction) (int, error) {
 	w.log.beat(true)
 	defer w.log.beat(false)
 	p := w.rec.Script

@@ -48,6 +48,12 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
+func (l *lines) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 // begin runs a runner aside; end stops it and returns its error.
 func begin(t *testing.T, o Options) (end func() error) {
 	t.Helper()

@@ -1,10 +1,13 @@
 package workflow
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
 	"drp/models"
+	"drp/server/objects"
 )
 
 func (w *world) fail(task string) *models.Job {
@@ -162,4 +165,48 @@ func TestControlParamsMayBeInherited(t *testing.T) {
 	w.machine(`{"Tasks":["t1","t3"],"Profiles":["careful"]}`)
 	w.do("t1")
 	same(t, "runnable", w.m().Runnable, false)
+}
+
+// TestWhoeverSetsAJobFailed: its runner leaves the machine as it is, anybody else stops it; and what
+// was cancelled is neither repeated nor handled.
+func TestWhoeverSetsAJobFailed(t *testing.T) {
+	const params = `,"Params":{"task-retry":{"t1":1},"task-error-handlers":{"t3":["t4"]}}}`
+	for _, c := range []struct {
+		says, task string
+		ctx        func(*world) context.Context
+		meta       string
+		runnable   bool
+		attempts   int
+		tasks      string
+	}{
+		{"the runner", "t4", (*world).agent, `{}`, true, 0, "[t4]"},
+		{"the runner, with a user's token", "t4", func(w *world) context.Context { return objects.WithJob(w.operator(), w.m().CurrentJob) }, `{}`, true, 0, "[t4]"},
+		{"a user", "t4", (*world).operator, `{}`, false, 0, "[t4]"},
+		{"a user, of a task that is repeated", "t1", (*world).operator, `{}`, false, 1, "[t1]"},
+		{"a user, of a task that is handled", "t3", (*world).operator, `{}`, true, 0, "[t4]"},
+		{"a user who cancels", "t4", (*world).operator, `{"cancelled":"x"}`, false, 0, "[t4]"},
+		{"a user who cancels what is repeated", "t1", (*world).operator, `{"cancelled":"x"}`, false, 0, "[t1]"},
+		{"a user who cancels what is handled", "t3", (*world).operator, `{"cancelled":"x"}`, false, 0, "[t3]"},
+	} {
+		for _, from := range []models.State{models.Created, models.Running, models.Incomplete} {
+			w := plant(t)
+			w.machine(`{"Tasks":["` + c.task + `"]` + params)
+			j := w.next(Made)
+			if from != models.Created {
+				w.end(j, from)
+			}
+			if err := w.merge(c.ctx(w), "jobs", j.Uuid, `{"State":"failed","Meta":`+c.meta+`}`, false); err != nil {
+				t.Fatal(err)
+			}
+			m := w.m()
+			same(t, c.says+" from "+string(from), fmt.Sprintf("%v %d %v", m.Runnable, m.RetryTaskAttempt, m.Tasks), fmt.Sprintf("%v %d %v", c.runnable, c.attempts, c.tasks))
+			w.wait(time.Hour)
+			w.reconcile()
+			same(t, c.says+", later", w.m().Runnable, c.runnable || c.attempts > 0)
+			w.edit(`{"Runnable":true}`)
+			if again := w.next(Made); again.Uuid == j.Uuid || again.Task != w.m().Tasks[0] {
+				t.Errorf("%s, once runnable: %s", c.says, again.Task)
+			}
+		}
+	}
 }

@@ -391,9 +391,8 @@ func (j *Jobs) fail(ctx context.Context, uuid, reason string, clearRunnable bool
 		}
 		failed = true
 		// The machine first, as agents do: what handles the failure may let it run on.
-		if m, ok := current(tx, job); ok && clearRunnable && m.Runnable {
-			m.Runnable = false
-			if err := tx.Update(m); err != nil {
+		if clearRunnable {
+			if err := hold(tx, job); err != nil {
 				return err
 			}
 		}

@@ -21,13 +21,17 @@ var next = map[models.State][]models.State{
 // retryAt is the key in a failed job's Meta that says when its machine is to try again.
 const retryAt = "retry-at"
 
+// cancelled is the key in the Meta of a job that somebody has ended on purpose: it is not repeated,
+// and no error handlers run. The value says why.
+const cancelled = "cancelled"
+
 // firstRetry is how long the first repetition of a failed task waits; each further one waits
 // twice as long.
 const firstRetry = 2 * time.Second
 
 // job is the Rule of jobs. Only the server makes them, as the next step of a machine; of a job
-// that is there, callers change State, ExitState and Meta. A job that a caller sets failed
-// leaves its machine runnable: an agent takes that away itself, and an operator may not want to.
+// that is there, callers change State, ExitState and Meta. A job that is set failed by another than
+// its runner stops its machine; runners do that themselves, or leave it runnable on purpose.
 func (r rules) job(tx *objects.Tx, c *objects.Change) error {
 	if c.New == nil {
 		return removed(tx, c.Old.(*models.Job))
@@ -56,7 +60,22 @@ func (r rules) job(tx *objects.Tx, c *objects.Change) error {
 	case j.State.Final():
 		j.EndTime = tx.Now
 	}
+	if j.State == models.Failed && byCaller(tx, c) && !isRunner(tx.Actor.Name, j.Machine) && tx.Job != j.Uuid {
+		if err := hold(tx, j); err != nil {
+			return err
+		}
+	}
 	return r.ended(tx, j)
+}
+
+// hold stops the machine whose newest job this is.
+func hold(tx *objects.Tx, j *models.Job) error {
+	m, ok := current(tx, j)
+	if !ok || !m.Runnable {
+		return nil
+	}
+	m.Runnable = false
+	return tx.Update(m)
 }
 
 // keepJob restores what only the server sets.
@@ -100,9 +119,10 @@ func (r rules) ended(tx *objects.Tx, j *models.Job) error {
 	if !ok || !j.State.Final() || m.CurrentTask != j.CurrentIndex || m.EntryAt(m.CurrentTask) != j.Task {
 		return nil // the machine was given another list, or place in it, meanwhile
 	}
-	if j.State == models.Finished {
+	switch {
+	case j.State == models.Finished, j.Meta[cancelled] != "":
 		m.RetryTaskAttempt = 0
-	} else if !r.retry(tx, j, m) {
+	case !r.retry(tx, j, m):
 		r.handle(tx, j, m)
 	}
 	single := false
