@@ -19,8 +19,8 @@ func (k *kind) cancelJob() *cobra.Command {
 	return k.verb(verb{
 		use:   "cancel [id]",
 		short: "End a job that waits or runs",
-		long: "End a job that waits or runs: it is failed, and its machine is no longer runnable. The runner ends the script, and\n" +
-			"sends the rest of its log. The task is not repeated by itself; see retry.",
+		long: "End a job that waits or runs: it is failed, and its machine is no longer runnable. The runner ends the script\n" +
+			"and sends the rest of its log. The task is not repeated by itself; see retry.",
 		example: "drp jobs cancel " + k.sample() + " --why 'wrong disk'",
 		args:    exactly(1),
 		flags:   func(f *pflag.FlagSet) { f.StringVar(&why, "why", why, "told in the job's Meta") },
