@@ -2,6 +2,8 @@ import { ActionIcon, Button, Group, Menu } from '@mantine/core';
 import { useState } from 'react';
 import { part } from '../api/client.ts';
 import type { Job, Machine } from '../api/types.ts';
+import { openCancel } from '../jobs/cancel.tsx';
+import { cancellable } from '../jobs/control.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { ActionDialog, useActions, type PluginAction } from './ActionDialog.tsx';
 import { DeleteDialog, ProfilesDialog, StageDialog, TokenDialog, WorkflowDialog } from './dialogs.tsx';
@@ -26,6 +28,11 @@ export function Actions({ machine, job }: { machine: Machine; job?: Job }) {
       ) : (
         <Button size="xs" loading={busy} disabled={machine.Locked} leftSection={<Icon name={failed ? 'rotate right' : 'play'} />} onClick={() => set('Runnable', true)}>
           {failed ? `Retry ${job.Task}` : 'Run'}
+        </Button>
+      )}
+      {left && job && cancellable(job) && (
+        <Button size="xs" variant="default" disabled={machine.Locked} leftSection={<Icon name="circle stop" />} onClick={() => openCancel(job, machine.Name)}>
+          Cancel {job.Task}
         </Button>
       )}
       <Button size="xs" variant="default" disabled={machine.Locked} leftSection={<Icon name="diagram project" />} onClick={() => setDialog('workflow')}>

@@ -6,7 +6,9 @@ import { useObject } from '../live/hooks.ts';
 import { Empty } from '../parts/Empty.tsx';
 import { Page } from '../parts/Page.tsx';
 import { Problem } from '../parts/Problem.tsx';
+import { EditTab } from './EditTab.tsx';
 import { Header } from './Header.tsx';
+import { HistoryTab } from './HistoryTab.tsx';
 import { JobsTab } from './JobsTab.tsx';
 import { LogTab } from './LogTab.tsx';
 import { OverviewTab } from './OverviewTab.tsx';
@@ -25,6 +27,8 @@ const tabs = [
   { name: 'tasks', label: 'Tasks', Tab: TasksTab },
   { name: 'jobs', label: 'Jobs', Tab: JobsTab },
   { name: 'log', label: 'Log', Tab: LogTab },
+  { name: 'history', label: 'History', Tab: HistoryTab },
+  { name: 'edit', label: 'Edit', Tab: EditTab },
 ];
 
 /** One machine: what it is, does and has done, and all that can be done to it. */

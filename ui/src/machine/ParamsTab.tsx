@@ -82,17 +82,16 @@ function Row({ row, open, toggle, children }: { row: ParamRow; open: boolean; to
   );
 }
 
-const colours: Record<string, string> = { machines: 'indigo', profiles: 'teal', stages: 'grape', params: 'gray' };
+const icons: Record<string, string> = { machines: 'server', profiles: 'id card', stages: 'layer group', plugins: 'plug', params: 'book' };
 
 function Origin({ row }: { row: ParamRow }) {
   return (
     <>
-      <Badge variant="light" color={row.Key === 'global' ? 'cyan' : colours[row.Kind]} tt="none" title={viaLabel(row) || undefined} maw="100%">
+      <Badge variant="default" tt="none" fw={500} title={viaLabel(row) || undefined} className={classes.originName} leftSection={<Icon name={row.Key === 'global' ? 'globe' : icons[row.Kind]} />}>
         {originLabel(row)}
       </Badge>
       {row.Overrides.length > 0 && (
-        <Text span size="xs" c="dimmed" title={row.Overrides.map((o) => originLabel(o)).join(', ')}>
-          {' '}
+        <Text span size="xs" c="dimmed" className={classes.over} title={row.Overrides.map((o) => originLabel(o)).join(', ')}>
           over {row.Overrides.length === 1 ? originLabel(row.Overrides[0]) : `${row.Overrides.length} others`}
         </Text>
       )}
