@@ -1,5 +1,6 @@
 import { Alert, Anchor, Button, Group, Loader, Text } from '@mantine/core';
 import { useState } from 'react';
+import type { JsonObject } from '../lib/json.ts';
 import { bodyOf, withBody } from '../lib/kind.ts';
 import { DocumentEditor } from '../kinds/DocumentEditor.tsx';
 import { useDraft } from '../kinds/useDraft.ts';
@@ -9,6 +10,9 @@ import { notifyDone, Problem } from '../parts/Problem.tsx';
 import { useSave } from '../parts/useSave.tsx';
 import type { TabProps } from './MachinePage.tsx';
 import classes from './machine.module.css';
+
+/** All but what the tokens of the machine hang on: nobody reads that over a shoulder. */
+const open = ({ Secret: _, ...body }: JsonObject): JsonObject => body;
 
 /** The whole machine as text. What others change meanwhile is taken in, and asked about where both have. */
 export function EditTab({ machine }: TabProps) {
@@ -68,10 +72,10 @@ export function EditTab({ machine }: TabProps) {
       {error !== undefined && <Problem error={error} />}
       <DocumentEditor
         label={machine.Name}
-        value={bodyOf(kind, edit.mine)}
-        stored={bodyOf(kind, object)}
+        value={open(bodyOf(kind, edit.mine))}
+        stored={open(bodyOf(kind, object))}
         schema={kind.schema}
-        onChange={writable ? (body) => draft.set(withBody(kind, edit.mine, body)) : undefined}
+        onChange={writable ? (body) => draft.set(withBody(kind, edit.mine, edit.mine.Secret === undefined ? body : { ...body, Secret: edit.mine.Secret })) : undefined}
         onBroken={setBroken}
         onSave={() => void save()}
       />

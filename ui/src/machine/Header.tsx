@@ -67,9 +67,10 @@ export function Header({ machine, job, gone, children }: Props) {
         )}
         {machine.Workflow ? <Ref kind="workflows" id={machine.Workflow} /> : <Text size="sm">no workflow</Text>}
         {machine.Stage && machine.Stage !== 'none' && (
-          <Text size="sm" component="span">
-            in stage <Ref kind="stages" id={machine.Stage} />
-          </Text>
+          <Group gap={6}>
+            <Text size="sm">in stage</Text>
+            <Ref kind="stages" id={machine.Stage} />
+          </Group>
         )}
         <Advance machine={machine} job={job} />
       </Group>
@@ -96,12 +97,14 @@ function Advance({ machine, job }: { machine: Machine; job?: Job }) {
         {done} of {total}
       </Text>
       {open && (
-        <Text size="sm" component="span">
+        <Group gap={6}>
           <Ref kind="jobs" id={job.Uuid}>
             {job.Task}
-          </Ref>{' '}
-          {failed ? 'has failed' : <Elapsed start={job.StartTime} end={job.State === 'running' ? undefined : job.EndTime} />}
-        </Text>
+          </Ref>
+          <Text size="sm" component="span">
+            {failed ? 'has failed' : <Elapsed start={job.StartTime} end={job.State === 'running' ? undefined : job.EndTime} />}
+          </Text>
+        </Group>
       )}
     </Group>
   );

@@ -59,6 +59,8 @@ interface AsOfProps {
   go: (rev: string) => void;
 }
 
+const text = ({ Secret: _, ...machine }: Machine & { Secret?: string }) => JSON.stringify(machine, null, 2);
+
 /** The machine as of a revision, beside what it is now. */
 function AsOf({ machine, rev, revisions, go }: AsOfProps) {
   const { data, error, isPending } = useQuery({
@@ -82,12 +84,12 @@ function AsOf({ machine, rev, revisions, go }: AsOfProps) {
           Newer
         </Button>
         <Text size="sm" role="status">
-          As of revision {rev}, with what differs from now
+          As of revision {rev}. Struck out is what is there now instead.
         </Text>
       </Group>
       {error && <Problem error={error} />}
       {isPending && <Loader size="sm" aria-label={`Loading revision ${rev}`} />}
-      {data && <Editor key={rev} label={`${machine.Name} as of revision ${rev}`} language="json" value={JSON.stringify(data, null, 2)} original={JSON.stringify(machine, null, 2)} />}
+      {data && <Editor key={rev} label={`${machine.Name} as of revision ${rev}`} language="json" value={text(data)} original={text(machine)} />}
     </div>
   );
 }

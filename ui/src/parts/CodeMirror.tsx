@@ -95,7 +95,7 @@ const look = EditorView.theme({
   '.cm-content': { caretColor: 'var(--mantine-color-text)', minHeight: '5em' },
   '.cm-cursor, .cm-dropCursor': { borderLeftColor: 'var(--mantine-color-text)' },
   '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': { backgroundColor: 'light-dark(#b8d4f5, #2c4a6e)' },
-  '.cm-gutters': { backgroundColor: 'var(--mantine-color-default-hover)', color: 'var(--mantine-color-dimmed)', border: 'none' },
+  '.cm-gutters': { backgroundColor: 'var(--mantine-color-default-hover)', color: 'light-dark(var(--mantine-color-gray-7), var(--mantine-color-dark-1))', border: 'none' },
   '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: 'color-mix(in srgb, var(--mantine-color-default-hover) 60%, transparent)' },
   '.cm-template': { color: 'light-dark(#862e9c, #e599f7)', fontWeight: '600' },
   '.cm-template *': { color: 'inherit' },
@@ -111,7 +111,7 @@ const look = EditorView.theme({
   '.cm-deletedText': { background: 'light-dark(#ffc9c9, #6b2b30) !important' },
   '.cm-changedText': { background: 'light-dark(#b2f2bb, #2b5c36) !important' },
   '.cm-chunkButtons button': { color: 'var(--mantine-color-text)', backgroundColor: 'var(--mantine-color-default)', border: '1px solid var(--mantine-color-default-border)' },
-  '.cm-collapsedLines': { backgroundImage: 'none', backgroundColor: 'var(--mantine-color-default-hover)', color: 'var(--mantine-color-dimmed)' },
+  '.cm-collapsedLines': { backgroundImage: 'none', backgroundColor: 'var(--mantine-color-default-hover)', color: 'light-dark(var(--mantine-color-gray-7), var(--mantine-color-dark-1))' },
 });
 
 const colour = (light: string, dark: string) => ({ color: `light-dark(${light}, ${dark})` });
