@@ -6,6 +6,7 @@ import { reference, refKind } from '../lib/refs.ts';
 import { blank, flawsAt, isScalar, type Field, type Flaw } from '../lib/schema.ts';
 import { read, write } from '../lib/text.ts';
 import { useObjects } from '../live/hooks.ts';
+import { ClaimControl, isClaim } from './ClaimControl.tsx';
 import classes from './Control.module.css';
 import { Editor } from './Editor.tsx';
 import { Icon } from './Icon.tsx';
@@ -221,6 +222,7 @@ function MapControl(p: Edited) {
 
 function ObjectControl(p: Edited) {
   const object = isObject(p.value) ? p.value : {};
+  if (isClaim(p.field)) return <ClaimControl value={object} onChange={p.onChange} label={name(p) || p.field.name} />;
   return (
     <Framed {...p}>
       <Fields fields={p.field.fields ?? []} value={object} onChange={p.onChange} path={p.path} flaws={p.flaws} nested={name(p) !== ''} />
