@@ -148,7 +148,7 @@ function Sum({ path, name }: { path: string; name: string }) {
     }
     setBusy(false);
   };
-  if (!sum) return <Button size="compact-xs" variant="default" onClick={() => void ask()} loading={busy} aria-label={`Size and checksum of ${name}`}>Show</Button>;
+  if (!sum) return <Button size="compact-xs" variant="default" onClick={() => void ask()} loading={busy} aria-label={`Show size and checksum of ${name}`}>Show</Button>;
   return <Group gap={4} wrap="nowrap"><Text size="sm">{bytes(sum.size)}</Text><Text size="xs" className={classes.mono} truncate title={sum.sha}>{sum.sha}</Text><Copy text={sum.sha} label="Copy the checksum" /></Group>;
 }
 

@@ -4,7 +4,7 @@ import { change } from '../api/client.ts';
 import { keyField, keyOf } from '../api/types.ts';
 import { link } from '../app/router.ts';
 import { isObject, type JsonObject } from '../lib/json.ts';
-import { cloneOf, type Kind } from '../lib/kind.ts';
+import { cloneOf, sealedParams, type Kind } from '../lib/kind.ts';
 import { validate } from '../lib/schema.ts';
 import { useObject } from '../live/hooks.ts';
 import { Fields, OfKind } from '../parts/Control.tsx';
@@ -32,11 +32,11 @@ function Clone({ kind, id, close }: { kind: Kind; id: string; close: () => void 
   if (error) return <Problem error={error} />;
   if (missing) return <Text>There is no {id}.</Text>;
   if (!object) return <Loader size="sm" aria-label="Loading" />;
-  return <Create kind={kind} start={cloneOf(kind, object, keyField(kind.name))} close={close} />;
+  return <Create kind={kind} start={cloneOf(kind, object, keyField(kind.name))} left={sealedParams(object)} close={close} />;
 }
 
 // What is not filled in gets its default from the server.
-function Create({ kind, start, close }: { kind: Kind; start: JsonObject; close: () => void }) {
+function Create({ kind, start, left = [], close }: { kind: Kind; start: JsonObject; left?: string[]; close: () => void }) {
   const [object, setObject] = useState(start);
   const [broken, setBroken] = useState(false);
   const [busy, setBusy] = useState(false);
@@ -59,6 +59,7 @@ function Create({ kind, start, close }: { kind: Kind; start: JsonObject; close: 
     <OfKind value={kind.name}>
       <Stack gap="sm">
         {kind.about && <Text size="sm" c="dimmed">{kind.about}</Text>}
+        {left.length > 0 && <Text size="sm">Sealed values open in their own object alone and are not copied: {left.join(', ')}.</Text>}
         <Tabs defaultValue="form" keepMounted={false}>
           <Tabs.List><Tabs.Tab value="form">Form</Tabs.Tab><Tabs.Tab value="text">YAML / JSON</Tabs.Tab></Tabs.List>
           <Tabs.Panel value="form" pt="md">
@@ -66,7 +67,7 @@ function Create({ kind, start, close }: { kind: Kind; start: JsonObject; close: 
             {kind.params && (
               <Stack mt="md" gap="xs">
                 <Text size="sm" fw={500}>Params</Text>
-                <ParamsForm params={isObject(object.Params) ? object.Params : {}} onChange={(Params) => setObject({ ...object, Params })} holder={{ kind: kind.name, id: '' }} />
+                <ParamsForm params={isObject(object.Params) ? object.Params : {}} onChange={(Params) => setObject({ ...object, Params })} />
               </Stack>
             )}
           </Tabs.Panel>

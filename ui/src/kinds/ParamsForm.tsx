@@ -12,7 +12,7 @@ import classes from './kinds.module.css';
 interface Props {
   params: JsonObject;
   onChange?: (params: JsonObject) => void;
-  holder: Holder;
+  holder?: Holder; // of what is stored already
 }
 
 // ParamsForm is the params that an object holds itself.

@@ -47,4 +47,6 @@ it('an object is its body and what the server sets, whatever is in it; a copy ha
     expect(withBody(roles, object, { ...body, Available: false }), `seed ${seed}`).toEqual(object);
     expect(cloneOf(roles, object, 'Name'), `seed ${seed}`).toEqual({ ...body, Name: 'x-copy' });
   }
+  const sealed = { Key: 'a', Nonce: 'b', Payload: 'c' };
+  expect(cloneOf(spots, { Id: 'x', Params: { secret: sealed, open: 1 } }, 'Id')).toEqual({ Id: 'x-copy', Params: { open: 1 } });
 });

@@ -112,10 +112,18 @@ export function withBody(kind: Kind, object: JsonObject, body: JsonObject): Json
 
 const place = (order: string[], k: string) => (order.includes(k) ? order.indexOf(k) : order.length);
 
-// cloneOf is what a copy of an object starts with: without its key, and what is its alone.
+// isSealed tells values of secure params as the API shows them.
+export const isSealed = (v: Json | undefined): boolean => isObject(v) && 'Payload' in v && 'Nonce' in v && 'Key' in v;
+
+export const sealedParams = (object: JsonObject): string[] => Object.entries(isObject(object.Params) ? object.Params : {}).filter(([, v]) => isSealed(v)).map(([k]) => k);
+
+// cloneOf is what a copy of an object starts with: without its key, and what is its alone. Sealed
+// values open with the key of the object that they were sealed for, so they are left out.
 export function cloneOf(kind: Kind, object: JsonObject, keyField: string): JsonObject {
   const own = new Set([keyField, 'Uuid', 'Name', 'Secret', 'Address', 'HardwareAddrs', 'Fingerprint']);
-  const body = Object.fromEntries(Object.entries(bodyOf(kind, object)).filter(([k]) => !own.has(k)));
+  const sealed = new Set(sealedParams(object));
+  const open = sealed.size > 0 ? { ...object, Params: Object.fromEntries(Object.entries(object.Params as JsonObject).filter(([k]) => !sealed.has(k))) } : object;
+  const body = Object.fromEntries(Object.entries(bodyOf(kind, open)).filter(([k]) => !own.has(k)));
   const key = object[keyField];
   return keyField === 'Uuid' || keyField === 'Addr' || typeof key !== 'string' ? body : (put(body, `/${keyField}`, `${key}-copy`) as JsonObject);
 }

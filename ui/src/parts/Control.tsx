@@ -186,7 +186,7 @@ function useKeys(length: number) {
 
 function RowButton({ icon, label, run, disabled }: { icon: string; label: string; run: () => void; disabled?: boolean }) {
   return (
-    <ActionIcon variant="transparent" color="gray" size="sm" mt={5} aria-label={label} onClick={run} disabled={disabled}><Icon name={icon} /></ActionIcon>
+    <ActionIcon variant="transparent" color="gray" size="sm" mt={5} aria-label={label} onClick={run} disabled={disabled} style={disabled ? { visibility: 'hidden' } : undefined}><Icon name={icon} /></ActionIcon>
   );
 }
 

@@ -4,6 +4,7 @@ import { api, part } from '../api/client.ts';
 import { link } from '../app/router.ts';
 import type { Param } from '../api/types.ts';
 import { isObject, type Json, type Maybe } from '../lib/json.ts';
+import { isSealed } from '../lib/kind.ts';
 import { fieldOf, validate, type Flaw, type Schema } from '../lib/schema.ts';
 import { useObjects } from '../live/hooks.ts';
 import { Control, Value } from './Control.tsx';
@@ -24,9 +25,6 @@ interface Props {
   bare?: boolean; // without the param's documentation
 }
 
-// sealed tells values of secure params as the API shows them.
-export const isSealed = (v: Maybe): boolean => isObject(v) && 'Payload' in v && 'Nonce' in v && 'Key' in v;
-
 export const paramFlaws = (param: Param | undefined, value: Maybe): Flaw[] => (isSealed(value) ? [] : validate(param?.Schema, value));
 
 // ParamControl is what the value of a param is edited with: the right control for its schema, with
@@ -44,6 +42,8 @@ export function ParamControl({ name, value, onChange, holder, label, bare }: Pro
     </Stack>
   );
 }
+
+export { isSealed };
 
 export function ParamHelp({ param, name }: { param: Param | undefined; name: string }) {
   if (!param) return <Text size="xs" c="dimmed">No param object describes {name}: any JSON will do.</Text>;
