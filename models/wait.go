@@ -1,6 +1,9 @@
 package models
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Wait is the body of POST /wait: the server answers with an Outcome when For holds, when one of
 // Unless does, or when the time is over.
@@ -103,4 +106,15 @@ type Missing struct {
 	Filter string          `json:",omitempty"` // the filter, or
 	Since  string          `json:",omitempty"` // the ETag that the object still has
 	Found  json.RawMessage `json:",omitempty"` // what is there instead; absent: nothing is
+}
+
+// Waiting is somebody who waits just now, and for what.
+type Waiting struct {
+	Id      string    // of the request; who asks again gets another
+	Since   time.Time // when the request began
+	Who     string    // such as "machine:UUID", or "profile:NAME" for the token of a profile
+	Machine string    `json:",omitempty"` // whose agent or script waits
+	Job     string    `json:",omitempty"` // whose script waits
+	Wait    Wait
+	Reason  string `json:",omitempty"` // one line for people: what is missing at present
 }

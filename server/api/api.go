@@ -70,6 +70,7 @@ type API struct {
 	Cert, StaticCert *auth.KeyPair // of the API, and of the file port
 
 	profiling sync.Mutex // held while a profile is taken over some time
+	waits     waits
 }
 
 // request is one request whose sender is known.

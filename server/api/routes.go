@@ -142,6 +142,7 @@ func (a *API) Router() *gin.Engine {
 	v3.GET("/indexes/:type/*key", a.open(wide(a.index)))
 	v3.POST("/events", a.limited(eventLimit, a.postEvent))
 	v3.POST("/wait", a.open(a.wait))
+	v3.GET("/waits", a.open(wide(a.listWaits)))
 	v3.GET("/ws", a.socket)
 	v3.GET("/ws/:endpoint", a.socket)
 

@@ -32,6 +32,9 @@ func (a *API) wait(r *request) (int, any, error) {
 	}
 	ctx, cancel := r.until(limit)
 	defer cancel()
+	if limit > 0 {
+		defer a.waits.enter(a, r, w)()
+	}
 	o, err := a.Objects.Wait(ctx, w)
 	if err != nil {
 		return 0, nil, err

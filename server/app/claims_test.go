@@ -19,7 +19,7 @@ type need struct{ scope, action, specific string }
 
 // Routes that demand no claim of their own: they tell anybody they know, or show and change what the
 // caller may see and change anyway.
-var unclaimed = []string{"/info", "/objects", "/indexes", "/indexes/:type", "/indexes/:type/*key", "/wait", "/ws", "/ws/:endpoint", "/pools-active", "/history", "/undo"}
+var unclaimed = []string{"/info", "/objects", "/indexes", "/indexes/:type", "/indexes/:type/*key", "/wait", "/waits", "/ws", "/ws/:endpoint", "/pools-active", "/history", "/undo"}
 
 // endsItself is the route that whoever has a token may ask for, about that token.
 const endsItself = "DELETE/users/:id/token"

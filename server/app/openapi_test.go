@@ -319,6 +319,7 @@ GET /indexes/machines
 GET /indexes/machines/Name
 POST /events {"Type":"a","Action":"b","Key":"c"}
 POST /wait {"Until":[{"Kind":"machines","Key":"{machines}","Tests":[{"op":"test","path":"/Name","value":"mm"}]}]}
+GET /waits
 GET /interfaces
 GET /interfaces/lo
 GET /logs

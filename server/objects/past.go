@@ -29,7 +29,8 @@ func WithJob(ctx context.Context, job string) context.Context {
 	return context.WithValue(ctx, jobKey{}, job)
 }
 
-func jobOf(ctx context.Context) string {
+// JobOf is the job that WithJob has named, or "".
+func JobOf(ctx context.Context) string {
 	job, _ := ctx.Value(jobKey{}).(string)
 	return job
 }

@@ -214,7 +214,7 @@ func (s *Service) compute(r *request, state *View) (err error) {
 		}
 	}()
 	r.tx = &Tx{
-		Ctx: r.ctx, Force: r.force, Now: s.now().UTC(), Job: jobOf(r.ctx), service: s, state: state,
+		Ctx: r.ctx, Force: r.force, Now: s.now().UTC(), Job: JobOf(r.ctx), service: s, state: state,
 	}
 	r.tx.Actor = ActorOf(r.ctx).from(r.tx)
 	if err := r.fn(r.tx); err != nil {
