@@ -19,32 +19,31 @@ func (c client) waitsOf() (list []models.Waiting) {
 func TestWhoWaitsForWhat(t *testing.T) {
 	a, admin, _ := start(t, config(t))
 	admin.must("POST", "/profiles", `{"Name":"pp"}`, nil)
-	admin.must("POST", "/profiles", `{"Name":"other"}`, nil)
 	var m models.Machine
 	admin.must("POST", "/machines", `{"Name":"m1","Profiles":["pp"]}`, &m)
 	var token models.UserToken
 	admin.must("GET", "/machines/"+m.Uuid+"/token", nil, &token)
 	answers := make(chan models.Outcome)
 	go func() {
-		answers <- client{t, admin.url, token.Token}.wait(`{"For":{"Kind":"profiles","Key":"pp","Path":"/Params/my~1members","AtLeast":3}}`)
+		body := `{"For":{"Kind":"machines","Key":"` + m.Uuid + `","Path":"/Params/my~1members","AtLeast":3,"Aggregate":true}}`
+		answers <- client{t, admin.url, token.Token}.wait(body)
 	}()
 	waiters(a, 1)
 
 	list := admin.waitsOf()
-	if len(list) != 1 || list[0].Machine != m.Uuid || list[0].Who != "machine:"+m.Uuid || list[0].Wait.For.Key != "pp" || list[0].Since.IsZero() {
+	if len(list) != 1 || list[0].Machine != m.Uuid || list[0].Who != "machine:"+m.Uuid || list[0].Wait.For.Key != m.Uuid || list[0].Since.IsZero() {
 		t.Fatalf("one waits: %+v", list)
 	}
-	if !strings.Contains(list[0].Reason, "profiles/pp: ") || !strings.Contains(list[0].Reason, "3") {
+	if !strings.Contains(list[0].Reason, "machines/"+m.Uuid) || !strings.Contains(list[0].Reason, "3") {
 		t.Errorf("what is missing: %q", list[0].Reason)
 	}
-	for specific, sees := range map[string]int{"other": 0, "pp": 1} {
-		claims := fmt.Sprintf(`[{"scope":"profiles","action":"get","specific":%q},{"scope":"machines","action":"get","specific":"*"}]`, specific)
-		admin.must("POST", "/roles", fmt.Sprintf(`{"Name":"r-%s","Claims":%s}`, specific, claims), nil)
-		admin.must("POST", "/users", fmt.Sprintf(`{"Name":"u-%s","Roles":["r-%s"]}`, specific, specific), nil)
+	for scope, sees := range map[string]int{"profiles": 0, "machines": 1} {
+		admin.must("POST", "/roles", fmt.Sprintf(`{"Name":"r-%s","Claims":[{"scope":%q,"action":"get","specific":"*"}]}`, scope, scope), nil)
+		admin.must("POST", "/users", fmt.Sprintf(`{"Name":"u-%s","Roles":["r-%s"]}`, scope, scope), nil)
 		var u models.UserToken
-		admin.must("GET", "/users/u-"+specific+"/token", nil, &u)
+		admin.must("GET", "/users/u-"+scope+"/token", nil, &u)
 		if got := (client{t, admin.url, u.Token}).waitsOf(); len(got) != sees {
-			t.Errorf("who may see %s alone sees %d waits, want %d", specific, len(got), sees)
+			t.Errorf("who may see %s alone sees %d waits, want %d", scope, len(got), sees)
 		}
 	}
 	members, _ := json.Marshal([]string{"a", "b", "c"})
