@@ -113,8 +113,9 @@ export const roleOf = (param: string): string | undefined => rolePattern.exec(pa
 export const namesItself = (p: Pick<Profile, 'Name' | 'Params'>): boolean =>
   Object.entries(p.Params ?? {}).some(([k, v]) => v === p.Name && /^cluster[-/]profile$|(^|\/)cluster[-_]?profile$/.test(k));
 
-/** Whether a profile stands for a cluster: it names itself, or says who leads its machines. */
-export const isCluster = (p: Pick<Profile, 'Name' | 'Params'>): boolean => namesItself(p);
+/** Whether a profile stands for a cluster: it names itself, or machines share it and it says who leads them. */
+export const isCluster = (p: Pick<Profile, 'Name' | 'Params'>, members = 0): boolean =>
+  namesItself(p) || (members > 1 && Object.entries(p.Params ?? {}).some(([k, v]) => roleOf(k) && typeof v !== 'boolean' && typeof v !== 'number'));
 
 const empty = (v: unknown, def?: unknown): boolean =>
   v === undefined || v === null || v === '' || v === 'none' || v === '(hidden)' || (Array.isArray(v) && v.length === 0) || (def !== undefined && equal(v, def) && typeof v === 'string');
@@ -484,9 +485,9 @@ export function releasedBy(wait: LongWait, history: readonly HistoryEntry[]): { 
   return last && { rev: last.Rev, job: last.Job, params: paramsIn(last).map(([name]) => name) };
 }
 
-/** How a cluster stands, in words. */
+/** How a cluster stands, in words; without the time when now is 0. */
 export function stateWords(c: Cluster, now: number): string {
-  const took = c.started === undefined ? '' : duration((c.ended ?? now) - c.started);
+  const took = c.started === undefined || !now ? '' : duration((c.ended ?? now) - c.started);
   switch (c.state) {
     case 'empty':
       return 'no machine has this profile';

@@ -21,6 +21,8 @@ export interface Replay {
   get: <T>(kind: string, key: string, rev: number) => T | undefined;
   /** All objects of a kind as they were. */
   all: <T>(kind: string, rev: number) => T[];
+  /** Whether the object has any changes here; else it was all the time as it is. */
+  knows: (kind: string, key: string) => boolean;
   /** Adds later changes. */
   extend: (later: readonly HistoryEntry[]) => void;
 }
@@ -67,6 +69,7 @@ export function replay(entries: readonly HistoryEntry[], present: (kind: string,
   return {
     moments,
     extend,
+    knows: (kind, key) => kinds.get(kind)?.has(key) ?? false,
     get: <T>(kind: string, key: string, rev: number) => {
       const chain = kinds.get(kind)?.get(key);
       return (chain && of(chain, rev)) as T | undefined;

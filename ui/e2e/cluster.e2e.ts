@@ -1,0 +1,141 @@
+// The page of a cluster while it comes up, and again from history alone.
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { axe, demoCluster, screenshot, server, visit, type Server } from './harness.ts';
+
+let s: Server;
+let cluster: Awaited<ReturnType<typeof demoCluster>>;
+let page: Page;
+
+/** What the page shows at a moment. */
+interface Shown {
+  moment: string;
+  state: string;
+  tiles: Record<string, { icon: string; color: string; leads: boolean }>;
+  cells: Record<string, string>; // by job
+  params: Record<string, unknown>;
+}
+
+const read = (p: Page): Promise<Shown> =>
+  p.evaluate(() => {
+    const all = (what: string) => [...document.querySelectorAll<HTMLElement>(what)].map((e) => e.dataset);
+    return {
+      moment: all('[data-moment]')[0]?.moment ?? '',
+      state: all('[data-cluster-state]')[0]?.clusterState ?? '',
+      tiles: Object.fromEntries(all('[data-machine]').map((d) => [d.machine!, { icon: d.icon!, color: d.color!, leads: 'leader' in d }])),
+      cells: Object.fromEntries(all('[data-job]').map((d) => [d.job!, d.state!])),
+      params: Object.fromEntries(all('[data-param]').flatMap((d) => (d.value === undefined ? [] : [[d.param!, JSON.parse(d.value) as unknown]]))),
+    };
+  });
+
+const waitFor = (p: Page, what: string) => p.locator(what).first().waitFor({ timeout: 60_000 });
+
+/** What the server says that the cluster was at a revision. */
+async function recorded(rev: string): Promise<Pick<Shown, 'tiles' | 'params'> & { job: (uuid: string) => Promise<string> }> {
+  const machines = await Promise.all(
+    cluster.members.map((m) => s.api<{ Name: string; Meta: Record<string, string> }>('GET', `/machines/${m.Uuid}?at=${rev}`)),
+  );
+  const { Params } = await s.api<{ Params: Record<string, unknown> }>('GET', `/profiles/${cluster.profile}?at=${rev}`);
+  const leader = Params['my/leader'];
+  const uuid = new Map(cluster.members.map((m) => [m.Name, m.Uuid]));
+  return {
+    tiles: Object.fromEntries(machines.map((m) => [m.Name, { icon: m.Meta.icon!, color: m.Meta.color!, leads: uuid.get(m.Name) === leader }])),
+    params: Params,
+    job: async (job) => (await s.api<{ State: string }>('GET', `/jobs/${job}?at=${rev}`)).State,
+  };
+}
+
+const inCell: Record<string, string[]> = { created: ['queued'], running: ['running', 'waiting'], incomplete: ['paused'], finished: ['done'], failed: ['failed'] };
+
+beforeAll(async () => {
+  s = await server();
+  cluster = await demoCluster(s);
+});
+
+describe('the page of a cluster', () => {
+  it('shows how it comes up while it does', async () => {
+    page = await visit(s, `#/clusters/${cluster.profile}`);
+    await waitFor(page, '[data-machine="node-5"]');
+    await screenshot(page, 'cluster-start');
+    expect(await page.locator('[data-leader]').count()).toBe(0);
+
+    // Everything that the page shows of leaders and states on the way is kept, however short.
+    await page.evaluate(() => {
+      const w = window as unknown as { seen: { leaders: number; state: string | undefined; missing: boolean }[] };
+      w.seen = [];
+      new MutationObserver(() => {
+        const state = document.querySelector<HTMLElement>('[data-cluster-state]')?.dataset.clusterState;
+        w.seen.push({ leaders: document.querySelectorAll('[data-leader]').length, state, missing: document.querySelector('[data-missing]') !== null });
+      }).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+    });
+    // The last runner comes late: the others have to wait for its machine.
+    await cluster.members[4]!.runner.stop();
+    await cluster.run();
+    await waitFor(page, '[data-missing]:has-text("node-5")');
+    expect(await page.locator('[data-missing]').first().innerText()).toContain('node-5');
+    await page.getByText('cluster/machines to hold at least 5').first().waitFor();
+    await screenshot(page, 'cluster-barrier');
+    await s.runner(cluster.members[4]!.Uuid);
+    await waitFor(page, '[data-cluster-state="election"]');
+    await screenshot(page, 'cluster-election');
+    await waitFor(page, '[data-leader]');
+    await waitFor(page, '[data-cluster-state="done"]');
+    await screenshot(page, 'cluster-end', { fullPage: true });
+
+    const seen = await page.evaluate(() => (window as unknown as { seen: { leaders: number; state: string | undefined; missing: boolean }[] }).seen);
+    const first = seen.findIndex((x) => x.leaders > 0);
+    expect(seen.slice(0, first).some((x) => x.state === 'election')).toBe(true);
+    expect(seen.slice(first).every((x) => x.leaders === 1)).toBe(true);
+    const end = await read(page);
+    expect(Object.values(end.tiles).filter((t) => t.icon === 'anchor' && t.leads)).toHaveLength(1);
+    expect(Object.keys(end.cells)).toHaveLength(7 * cluster.members.length);
+    expect(new Set(Object.values(end.cells))).toEqual(new Set(['done']));
+  });
+
+  it('shows every moment again, from history alone, as the server recorded it', async () => {
+    const live = await read(page);
+    await page.getByRole('button', { name: 'Replay' }).click();
+    await waitFor(page, '[aria-label="History"]');
+    for (const name of [/elected/, /cluster-sync is done everywhere/, /all are done/]) {
+      await page.getByRole('button', { name }).click();
+      await page.waitForFunction(() => document.querySelector<HTMLElement>('[aria-label="History"]')!.dataset.rev === document.querySelector<HTMLElement>('[data-moment]')!.dataset.moment);
+      const shown = await read(page);
+      const was = await recorded(shown.moment);
+      expect(shown.tiles, `tiles at ${shown.moment}`).toEqual(was.tiles);
+      expect(shown.params, `params at ${shown.moment}`).toEqual(was.params);
+      for (const [job, state] of Object.entries(shown.cells)) expect(inCell[await was.job(job)], `job ${job} at ${shown.moment}`).toContain(state);
+      if (/elected/.test(String(name))) await screenshot(page, 'cluster-replay');
+    }
+    // The newest moment is what was seen live.
+    const slider = page.getByRole('slider', { name: 'Moment in history' });
+    await slider.focus();
+    await page.keyboard.press('End');
+    await page.getByRole('button', { name: 'Next change' }).and(page.locator(':disabled')).waitFor();
+    const { moment: _, ...newest } = await read(page);
+    const { moment: __, ...then } = live;
+    expect(newest).toEqual(then);
+
+    // A moment has an address of its own; one step back is the live page.
+    await page.reload();
+  });
+
+  it('is usable in both themes and on a phone', async () => {
+    const rev = (await s.api<{ Rev: number }[]>('GET', `/profiles/${cluster.profile}/history?limit=10`)).at(-1)!.Rev;
+    for (const [theme, width] of [['light', 1440], ['dark', 1440], ['dark', 390]] as const) {
+      const p = await visit(s, `#/clusters/${cluster.profile}?at=${rev}`, { theme, width });
+      await waitFor(p, `[data-moment="${rev}"]`);
+      await screenshot(p, `cluster-past-${theme}-${width}`, { fullPage: true });
+      expect(await axe(p)).toEqual([]);
+      expect(await p.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 'wider than the window').toBeLessThanOrEqual(0);
+      await p.getByRole('button', { name: 'Back to live' }).click();
+      await waitFor(p, '[data-moment="live"]');
+      await screenshot(p, `cluster-live-${theme}-${width}`, { fullPage: true });
+      expect(await axe(p)).toEqual([]);
+      await p.goto(p.url().replace(/#.*/, '#/clusters'));
+      await p.getByRole('link', { name: cluster.profile }).waitFor();
+      await screenshot(p, `clusters-${theme}-${width}`);
+      expect(await axe(p)).toEqual([]);
+      await p.context().close();
+    }
+  });
+});

@@ -1,0 +1,75 @@
+import { link } from '../app/router.ts';
+import type { Cluster, Member } from '../lib/cluster.ts';
+import { Icon } from '../parts/Icon.tsx';
+import { StateIcon } from '../parts/StateBadge.tsx';
+import classes from './clusters.module.css';
+
+/** The machines of a cluster, each by its own icon and colour; who leads stands out, whatever icon it has. */
+export function Tiles({ cluster }: { cluster: Cluster }) {
+  return (
+    <div className={classes.tiles} role="list" aria-label="Members">
+      {cluster.members.map((m) => (
+        <div role="listitem" key={m.machine.Uuid}>
+          <Tile member={m} />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Tile({ member }: { member: Member }) {
+  const { machine: m, leads, roles, state, done, total } = member;
+  const { icon = 'server', color } = m.Meta ?? {};
+  const others = roles.filter((r) => !leads || r !== 'leader');
+  return (
+    <a
+      className={classes.tile}
+      href={link('machines', m.Uuid)}
+      data-machine={m.Name}
+      data-leader={leads || undefined}
+      data-state={state}
+      data-icon={icon}
+      data-color={color}
+    >
+      <Icon name={icon} color={color} className={classes.face} />
+      <div className={classes.text}>
+        <div className={classes.name}>
+          <span className={classes.cut} title={m.Name}>
+            {m.Name}
+          </span>
+          {leads && <LeaderBadge />}
+        </div>
+        <div className={`${classes.doing} ${classes.cut}`} title={member.waitsFor && `waits for ${member.waitsFor}`}>
+          <StateIcon state={shape(state)} size="0.9em" /> {doing(member)}
+          {others.length > 0 && <span> · {others.join(', ')}</span>}
+        </div>
+        {total > 0 && (
+          <div className={classes.bar} aria-hidden>
+            <div style={{ width: `${(100 * done) / total}%` }} />
+          </div>
+        )}
+      </div>
+    </a>
+  );
+}
+
+export function LeaderBadge() {
+  return (
+    <span className={classes.anchor}>
+      <Icon name="anchor" /> leader
+    </span>
+  );
+}
+
+export const shape = (state: string) => ({ stopped: 'not runnable', queued: 'created' })[state] ?? state;
+
+function doing({ state, at, done, total }: Member): string {
+  switch (state) {
+    case 'idle':
+      return 'no tasks';
+    case 'done':
+      return `done, ${total} of ${total}`;
+    default:
+      return `${state === 'stopped' ? 'not runnable' : state}${at ? ': ' + at.task : ''}, ${done} of ${total}`;
+  }
+}
