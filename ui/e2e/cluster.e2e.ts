@@ -96,7 +96,7 @@ describe('the page of a cluster', () => {
     const live = await read(page);
     await page.getByRole('button', { name: 'Replay' }).click();
     await waitFor(page, '[aria-label="History"]');
-    for (const name of [/elected/, /cluster-sync is done everywhere/, /all are done/]) {
+    for (const name of [/elected/, /cluster-sync done/, /all are done/]) {
       await page.getByRole('button', { name }).click();
       await page.waitForFunction(() => document.querySelector<HTMLElement>('[aria-label="History"]')!.dataset.rev === document.querySelector<HTMLElement>('[data-moment]')!.dataset.moment);
       const shown = await read(page);

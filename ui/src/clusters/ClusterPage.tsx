@@ -1,7 +1,7 @@
 import { Alert, Button, Loader, Progress, Text } from '@mantine/core';
 import { useCallback, useMemo } from 'react';
 import { useParams } from 'wouter';
-import { link, useQueryState } from '../app/router.ts';
+import { useQueryState } from '../app/router.ts';
 import { clusterOf, elections, writes, type Cluster, type Facts } from '../lib/cluster.ts';
 import { duration } from '../lib/time.ts';
 import { useNow } from '../parts/Ago.tsx';
@@ -47,8 +47,8 @@ export default function ClusterPage() {
   const goTo = useCallback((rev: number) => setAt(String(rev), { push: at === '' }), [setAt, at]);
   const log = useMemo(() => writes(history.entries, then?.rev), [history.entries, then]);
   const won = useMemo(
-    () => (cluster ? elections(history.entries, cluster.leaderParams, cluster.members, [...names.jobs.values()], then?.rev) : []),
-    [history.entries, cluster, names, then],
+    () => (cluster ? elections(history.entries, cluster.leaderParams, cluster.members, shown!.jobs, then?.rev) : []),
+    [history.entries, cluster, shown, then],
   );
 
   if (error) return <Page title={name}><Problem error={error} /></Page>;
@@ -58,7 +58,7 @@ export default function ClusterPage() {
     <Page
       title={name}
       before={<Icon name={facts.profile.Meta?.icon ?? 'object group'} color={facts.profile.Meta?.color} size="1.4rem" />}
-      after={!at && cluster && <State cluster={cluster} now={shown!.now} />}
+      after={!at && cluster && <State cluster={cluster} now={0} />}
       actions={
         <>
           <Ref kind="profiles" id={name}>
@@ -128,12 +128,12 @@ function Summary({ cluster, now, live }: { cluster: Cluster; now: number; live: 
   const percent = total ? Math.floor((100 * done) / total) : 0;
   return (
     <dl className={classes.summary} style={{ margin: 0 }}>
-      {!live && <Fact name="State"><State cluster={cluster} now={now} /></Fact>}
+      {!live && <Fact name="State"><State cluster={cluster} now={0} /></Fact>}
       <Fact name="Elapsed">{started === undefined ? '–' : duration((ended ?? now) - started)}</Fact>
       <Fact name="Members">{members.length}</Fact>
       <Fact name="Leader">{leaders.length ? leaders.map((l) => l.machine.Name).join(', ') : 'nobody yet'} {leaders.length > 0 && <LeaderBadge />}</Fact>
       <Fact name="Workflow">
-        {workflows.length ? workflows.map((w, i) => <span key={w}>{i > 0 && ', '}<a href={link('workflows', w)}>{w}</a></span>) : '–'}
+        {workflows.length ? workflows.map((w, i) => <span key={w}>{i > 0 && ', '}<Ref kind="workflows" id={w} /></span>) : '–'}
       </Fact>
       <Fact name={`Progress, ${done} of ${total} steps`}>
         <Progress value={percent} w="14rem" maw="60vw" size="lg" color={cluster.state === 'failed' ? 'red' : 'green'} aria-label={`${percent} percent of the steps are done`} />

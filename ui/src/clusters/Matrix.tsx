@@ -33,6 +33,13 @@ export function Matrix({ cluster }: { cluster: Cluster }) {
   };
 
   const shown = rows.getVirtualItems();
+  const groups = stages(columns);
+  const plain = groups.every(([stage, n, i]) => n === 1 && stage === columns[i]!.task); // the names of stages would say nothing new
+  const heads = columns.map((c) => (
+    <th key={c.id} scope="col">
+      {c.task}
+    </th>
+  ));
   const before = shown[0]?.start ?? 0;
   const after = rows.getTotalSize() - (shown.at(-1)?.end ?? 0);
   return (
@@ -40,22 +47,18 @@ export function Matrix({ cluster }: { cluster: Cluster }) {
       <table className={classes.matrix} role="grid" aria-label="Steps by machine" aria-rowcount={members.length + 2} aria-colcount={columns.length + 1}>
         <thead>
           <tr>
-            <th className={classes.first} scope="col" rowSpan={2}>
+            <th className={classes.first} scope="col" rowSpan={plain ? 1 : 2}>
               Machine
             </th>
-            {stages(columns).map(([stage, n, i]) => (
-              <th key={i} scope="colgroup" colSpan={n}>
-                {stage || 'no stage'}
-              </th>
-            ))}
+            {plain
+              ? heads
+              : groups.map(([stage, n, i]) => (
+                  <th key={i} scope="colgroup" colSpan={n}>
+                    {stage || 'no stage'}
+                  </th>
+                ))}
           </tr>
-          <tr>
-            {columns.map((c) => (
-              <th key={c.id} scope="col">
-                {c.task}
-              </th>
-            ))}
-          </tr>
+          {!plain && <tr>{heads}</tr>}
         </thead>
         <tbody>
           {before > 0 && <tr aria-hidden style={{ height: before }} />}
@@ -102,7 +105,7 @@ function Row({ member, columns, row, here, enter }: RowProps) {
         </span>
       </th>
       {member.cells.map((cell, i) => {
-        const text = `${member.machine.Name}, ${columns[i]!.task}: ${words[cell.state]}${cell.took === undefined || cell.state === 'queued' ? '' : `, ${duration(cell.took)}`}`;
+        const text = `${member.machine.Name}, ${columns[i]!.task}: ${words[cell.state]}${time(cell) && `, ${time(cell)}`}`;
         const of = {
           className: classes.cell, 'data-state': cell.state, 'data-at': `${row},${i}`, title: text, 'aria-label': text,
           tabIndex: here[0] === row && here[1] === i ? 0 : -1, onFocus: () => (here[0] !== row || here[1] !== i) && enter([row, i]),
@@ -125,13 +128,20 @@ function Row({ member, columns, row, here, enter }: RowProps) {
   );
 }
 
+/** How long it took; what goes on is counted in seconds. */
+function time({ state, took }: Cell): string {
+  if (took === undefined || state === 'queued') return '';
+  const over = state !== 'running' && state !== 'waiting';
+  return over || took >= 1000 ? duration(over ? took : Math.floor(took / 1000) * 1000) : '';
+}
+
 function Inside({ cell }: { cell: Cell }) {
   const icon = shapes[cell.state];
   return (
     <>
       {icon && <StateIcon state={icon} />}
       <span className={classes.quiet} aria-hidden>
-        {cell.state === 'ahead' ? '·' : cell.state === 'skipped' ? 'passed over' : cell.took !== undefined && cell.state !== 'queued' ? duration(cell.took) : ''}
+        {cell.state === 'ahead' ? '·' : cell.state === 'skipped' ? 'passed over' : time(cell)}
       </span>
     </>
   );

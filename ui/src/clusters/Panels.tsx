@@ -24,6 +24,9 @@ export function Panel({ title, children }: { title: string; children: ReactNode 
   );
 }
 
+/** What goes on is counted in seconds. */
+const soFar = (ms: number) => (ms < 1000 ? 'under 1 s' : duration(Math.floor(ms / 1000) * 1000));
+
 type Names = Pick<Past, 'names' | 'jobs'>;
 
 /** Where the cluster waits for itself: who is there, who is not, and what they say is missing. */
@@ -57,7 +60,7 @@ export function Barriers({ cluster, now, waitsKnown }: { cluster: Cluster; now: 
             )}
             {b.here.slice(0, 8).map((h) => (
               <div key={h.member.machine.Uuid} className={classes.quiet}>
-                {h.member.machine.Name} waits {waitsKnown ? `for ${h.what}` : ''} since {duration(Math.max(0, now - h.since))}
+                {h.member.machine.Name} waits{waitsKnown ? ` for ${h.what}` : ''}, {soFar(now - h.since)}
               </div>
             ))}
             {b.here.length > 8 && <div className={classes.quiet}>{b.here.length - 8} more wait</div>}
@@ -86,7 +89,7 @@ export function LongestWaits({ cluster, history, names }: { cluster: Cluster; hi
           const by = releasedBy(w, history);
           return (
             <li key={w.job.Uuid}>
-              <b>{duration(w.took)}</b> {w.member.machine.Name} in <Ref kind="jobs" id={w.job.Uuid}>{w.column.task}</Ref>
+              <b>{w.over ? duration(w.took) : soFar(w.took)}</b> {w.member.machine.Name} in <Ref kind="jobs" id={w.job.Uuid}>{w.column.task}</Ref>
               {!w.over && ', still waiting'}
               {by && (
                 <span className={classes.quiet}>

@@ -232,7 +232,7 @@ function marks(past: Past, facts: Omit<Facts, 'now'>): Mark[] {
         if (op.value === 'finished') {
           const done = (finished.get(job.Task) ?? new Set()).add(job.Machine);
           finished.set(job.Task, done);
-          if (done.size === facts.machines.length) add('step', `${job.Task} is done everywhere`);
+          if (done.size === facts.machines.length) add('step', `${job.Task} done`);
         }
       }
     }

@@ -487,7 +487,7 @@ export function releasedBy(wait: LongWait, history: readonly HistoryEntry[]): { 
 
 /** How a cluster stands, in words; without the time when now is 0. */
 export function stateWords(c: Cluster, now: number): string {
-  const took = c.started === undefined || !now ? '' : duration((c.ended ?? now) - c.started);
+  const took = c.started === undefined || (!now && c.ended === undefined) ? '' : duration((c.ended ?? now) - c.started);
   switch (c.state) {
     case 'empty':
       return 'no machine has this profile';
