@@ -90,7 +90,7 @@ export default function ClusterPage() {
             <Barriers cluster={cluster} now={shown!.now} waitsKnown={shown!.waits !== undefined} />
             <LongestWaits cluster={cluster} history={history.entries} names={names} />
           </Body>
-          <SharedParams params={shown!.profile.Params ?? {}} log={log} names={names} goTo={goTo} />
+          <SharedParams params={shown!.profile.Params ?? {}} log={log} names={names} goTo={goTo} past={then !== undefined} />
         </div>
       )}
     </Page>

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { send } from '../api/client.ts';
 import type { HistoryEntry, Job } from '../api/types.ts';
-import { releasedBy, type Cluster, type Election, type Failure } from '../lib/cluster.ts';
+import { releasedBy, type Cluster, type Election, type Failure, type Member } from '../lib/cluster.ts';
 import { duration } from '../lib/time.ts';
 import { why } from '../lib/why.ts';
 import { Ago } from '../parts/Ago.tsx';
@@ -54,10 +54,10 @@ export function Barriers({ cluster, now, waitsKnown }: { cluster: Cluster; now: 
             </Text>
             {b.missing.length > 0 && (
               <div data-missing>
-                Missing: {b.missing.slice(0, 12).map((m) => `${m.machine.Name}${m.at ? ` (at ${m.at.task})` : ''}`).join(', ')}
-                {b.missing.length > 12 && ` and ${b.missing.length - 12} more`}
+                Missing: {places(b.missing)}
               </div>
             )}
+            {busy(b.passed).length > 0 && <div>Past it and at work: {places(busy(b.passed))}</div>}
             {b.here.slice(0, 8).map((h) => (
               <div key={h.member.machine.Uuid} className={classes.quiet}>
                 {h.member.machine.Name} waits{waitsKnown ? ` for ${h.what}` : ''}, {soFar(now - h.since)}
@@ -74,6 +74,14 @@ export function Barriers({ cluster, now, waitsKnown }: { cluster: Cluster; now: 
       </ul>
     </Panel>
   );
+}
+
+const busy = (list: readonly Member[]) => list.filter((m) => m.state !== 'done' && m.state !== 'idle');
+
+/** Who is where, in one line. */
+function places(list: readonly Member[]): string {
+  const shown = list.slice(0, 12).map((m) => `${m.machine.Name}${m.at ? ` (at ${m.at.task})` : ''}`).join(', ');
+  return list.length > 12 ? `${shown} and ${list.length - 12} more` : shown;
 }
 
 export function LongestWaits({ cluster, history, names }: { cluster: Cluster; history: readonly HistoryEntry[]; names: Names }) {

@@ -14,10 +14,12 @@ interface Props {
   log: ReadonlyMap<string, Write[]>;
   names: Pick<Past, 'names' | 'jobs'>;
   goTo: (rev: number) => void;
+  /** This is the past: how long ago something was does not matter, but when. */
+  past: boolean;
 }
 
 /** What the machines share, who wrote it last, and how it came to be what it is. */
-export function SharedParams({ params, log, names, goTo }: Props) {
+export function SharedParams({ params, log, names, goTo, past }: Props) {
   const [open, setOpen] = useState<string>();
   const keys = [...new Set([...Object.keys(params), ...log.keys()])].sort();
   const say = (value: unknown) => inNames(value, names.names);
@@ -49,7 +51,7 @@ export function SharedParams({ params, log, names, goTo }: Props) {
                       {key in params ? say(params[key]) : <span className={classes.quiet}>removed</span>}
                     </Table.Td>
                     <Table.Td>{last?.job ? <Ref kind="jobs" id={last.job}>{byWhom(names, last.who, last.job)}</Ref> : last ? byWhom(names, last.who, undefined) : <span className={classes.quiet}>not known</span>}</Table.Td>
-                    <Table.Td>{last && <Ago time={new Date(last.time).toISOString()} />}</Table.Td>
+                    <Table.Td>{last && (past ? new Date(last.time).toLocaleTimeString() : <Ago time={new Date(last.time).toISOString()} />)}</Table.Td>
                     <Table.Td>
                       {list.length > 0 && (
                         <UnstyledButton aria-expanded={open === key} aria-label={`${list.length} changes of ${key}`} onClick={() => setOpen(open === key ? undefined : key)} fz="sm">

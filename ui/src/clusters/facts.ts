@@ -41,7 +41,7 @@ export function useFacts(name: string) {
   const roleParams = useRoleParams(bare, params);
   const machines = useMemo(() => bare.map((m) => ({ ...m, Params: roleParams.get(m.Uuid) ?? {} })), [bare, roleParams]);
   const jobs = useJobsOf(bare);
-  const waits = useWaits();
+  const waits = useWaits(profile.object);
   const facts = useMemo(
     () => profile.object && { profile: profile.object, machines, jobs: jobs.items, tasks, params, ...(waits && { waits }) },
     [profile.object, machines, jobs.items, tasks, params, waits],
@@ -101,17 +101,19 @@ function useJobsOf(machines: readonly Machine[]): TableSnapshot<Job> {
 
 const calm = 100; // milliseconds
 
-/** Who waits at the server; undefined when it does not say. */
-export function useWaits(): Waiting[] | undefined {
+/** Who waits at the server, read again when what they may wait for has changed; undefined when it does not say. */
+function useWaits(shared: unknown): Waiting[] | undefined {
   const client = useQueryClient();
   const { data } = useQuery<Waiting[], ApiError>({ queryKey: ['waits'], queryFn: ({ signal }) => api('GET', '/waits', { signal }) });
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEvents('waits.*.*', () => {
+  const again = () => {
     timer.current ??= setTimeout(() => {
       timer.current = undefined;
       void client.invalidateQueries({ queryKey: ['waits'] });
     }, calm);
-  });
+  };
+  useEvents('waits.*.*', again);
+  useEffect(again, [shared, client]);
   useEffect(() => () => clearTimeout(timer.current), []);
   return data;
 }
