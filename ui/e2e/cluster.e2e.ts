@@ -115,8 +115,40 @@ describe('the page of a cluster', () => {
     const { moment: __, ...then } = live;
     expect(newest).toEqual(then);
 
-    // A moment has an address of its own; one step back is the live page.
-    await page.reload();
+    await page.getByRole('button', { name: 'Back to live' }).click();
+    await waitFor(page, '[data-moment="live"]');
+  });
+
+  it('points at the cause when one fails and others waited for it', async () => {
+    const shared = 'broken';
+    await s.api('POST', '/profiles', { Name: shared, Params: { 'cluster/profile': shared } });
+    const Contents = `#!/bin/bash
+{{template "setup.tmpl" .}}
+if [[ {{.Machine.Name}} = bad-1 ]]; then echo "ERROR: the disk is full" >&2; exit 3; fi
+drpcli machines wait Name:bad-1 --field WorkflowComplete=true --unless Runnable=false --timeout 60
+`;
+    await s.api('POST', '/tasks', { Name: 'prepare', Templates: [{ Name: 'p.sh', Contents }] });
+    await s.api('POST', '/stages', { Name: 'prepare', Tasks: ['prepare'] });
+    await s.api('POST', '/workflows', { Name: 'prepare', Stages: ['prepare'] });
+    for (const Name of ['bad-1', 'bad-2']) {
+      const m = await s.api<{ Uuid: string }>('POST', '/machines', { Name, Profiles: [shared], Workflow: 'prepare' });
+      if (Name === 'bad-2') await s.runner(m.Uuid);
+    }
+    const p = await visit(s, `#/clusters/${shared}`);
+    await waitFor(p, '[data-machine="bad-2"][data-state="waiting"]');
+    const bad = await s.api<{ Uuid: string }>('GET', '/machines/Name:bad-1');
+    await s.runner(bad.Uuid);
+    await p.getByText('2 machines failed').waitFor();
+    const lines = p.getByRole('alert').getByRole('listitem');
+    expect(await lines.first().innerText()).toContain('bad-1');
+    await lines.first().getByText('ERROR: the disk is full').waitFor();
+    expect(await lines.nth(1).innerText()).toMatch(/bad-2.*consequence/s);
+    expect(await axe(p)).toEqual([]);
+    await screenshot(p, 'cluster-failed');
+    await p.goto(p.url().replace(/#.*/, '#/clusters'));
+    await p.getByRole('link', { name: shared }).waitFor();
+    expect(await p.locator('tbody tr').first().innerText()).toContain(shared);
+    await p.context().close();
   });
 
   it('is usable in both themes and on a phone', async () => {
