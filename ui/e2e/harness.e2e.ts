@@ -16,7 +16,7 @@ const firstWord = ([url, token]: string[]) =>
   });
 
 test('the policy lets a page open the websocket of its own server, also behind a proxy', async () => {
-  for (const base of [s.url, await proxy(s, '/site/drp')]) {
+  for (const base of [s.url, (await proxy(s, '/site/drp')).url]) {
     const page = await open(base);
     expect(await page.evaluate(firstWord, [`${base.replace(/^http/, 'ws')}/api/v3/ws`, s.token()])).toBe('drp.events register');
     await page.context().close();

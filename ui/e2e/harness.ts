@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
-import { afterAll, afterEach, expect } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect } from 'vitest';
 
 export const USER = 'rocketskates';
 export const PASSWORD = 'a password of the tests';
@@ -226,11 +226,23 @@ export async function demoCluster(s: Server, machines = 5) {
   };
 }
 
+export interface Proxy {
+  url: string;
+  /** Breaks all connections and takes no new ones until mend(). The server knows nothing of it. */
+  cut(): void;
+  mend(): void;
+}
+
 /** A reverse proxy that shows the server below a path, such as http://127.0.0.1:PORT/site/drp. */
-export async function proxy(s: Server, prefix: string): Promise<string> {
+export async function proxy(s: Server, prefix: string): Promise<Proxy> {
   const to = new URL(s.url);
   const inner = (url = '') => url.slice(prefix.length) || '/';
+  let broken = false;
   const listener: Listener = createServer((req, res) => {
+    if (broken) {
+      req.socket.destroy();
+      return;
+    }
     if (!req.url?.startsWith(`${prefix}/`)) {
       res.writeHead(404).end();
       return;
@@ -244,6 +256,10 @@ export async function proxy(s: Server, prefix: string): Promise<string> {
   });
   const tunnels = new Set<{ destroy(): void }>();
   listener.on('upgrade', (req, socket, head) => {
+    if (broken) {
+      socket.destroy();
+      return;
+    }
     const on = secureConnect({ host: to.hostname, port: Number(to.port), rejectUnauthorized: false }, () => {
       const lines = [`${req.method} ${inner(req.url)} HTTP/1.1`];
       for (let i = 0; i < req.rawHeaders.length; i += 2) lines.push(`${req.rawHeaders[i]}: ${req.rawHeaders[i + 1]}`);
@@ -261,12 +277,17 @@ export async function proxy(s: Server, prefix: string): Promise<string> {
     }
   });
   await new Promise<void>((done) => listener.listen(0, '127.0.0.1', done));
-  atEnd(() => {
+  const cut = () => {
+    broken = true;
     tunnels.forEach((t) => t.destroy());
+    tunnels.clear();
     listener.closeAllConnections();
+  };
+  atEnd(() => {
+    cut();
     listener.close();
   });
-  return `http://127.0.0.1:${(listener.address() as { port: number }).port}${prefix}`;
+  return { url: `http://127.0.0.1:${(listener.address() as { port: number }).port}${prefix}`, cut, mend: () => (broken = false) };
 }
 
 // The browser
@@ -289,6 +310,7 @@ async function launchBrowser() {
 interface Watch {
   problems: string[];
   forgiven: RegExp[];
+  ofTest: boolean;
 }
 
 const watched = new Map<Page, Watch>();
@@ -304,20 +326,27 @@ export const problemsOf = (page: Page): string[] => watched.get(page)!.problems;
 /** What a page says when its server is away for a while. */
 export const AWAY = [/ERR_CONNECTION_REFUSED/, /ERR_CONNECTION_RESET/, /ERR_EMPTY_RESPONSE/, /ERR_CONNECTION_CLOSED/, /ERR_SOCKET_NOT_CONNECTED/, /WebSocket connection to .* failed/, /status of 50[23]/];
 
+let testing = false;
+beforeEach(() => {
+  testing = true;
+});
+
 // Each test is also one of this: nothing in the console, nothing against the policy, nothing from
-// elsewhere, no error that nobody has caught.
-afterEach(() => {
+// elsewhere, no error that nobody has caught. Pages that the test has opened are closed.
+afterEach(async () => {
+  testing = false;
   const problems: string[] = [];
   for (const [page, watch] of watched) {
     problems.push(...watch.problems.filter((p) => !watch.forgiven.some((f) => f.test(p))));
     watch.problems = [];
+    if (watch.ofTest) await page.context().close();
     if (page.isClosed()) watched.delete(page);
   }
   expect(problems, 'problems in the browser').toEqual([]);
 });
 
 function watch(page: Page, origin: string) {
-  const w: Watch = { problems: [], forgiven: [] };
+  const w: Watch = { problems: [], forgiven: [], ofTest: testing };
   const socket = origin.replace(/^http/, 'ws');
   watched.set(page, w);
   page.on('console', (m) => m.type() === 'error' && w.problems.push(`console: ${m.text()} (${m.location().url})`));
@@ -338,7 +367,7 @@ export interface Visit extends BrowserContextOptions {
 /** Opens a page of the UI in a context of its own, without logging in. Base is a server, or the address of a proxy. */
 export async function open(base: Server | string, hash = '', { width = 1440, height = 900, theme = 'light', ...more }: Visit = {}): Promise<Page> {
   const address = typeof base === 'string' ? base : base.url;
-  const context = await (await browser()).newContext({ ignoreHTTPSErrors: true, viewport: { width, height }, colorScheme: theme, ...more });
+  const context = await (await browser()).newContext({ ignoreHTTPSErrors: true, viewport: { width, height }, colorScheme: theme, reducedMotion: 'reduce', ...more });
   const page = await context.newPage();
   watch(page, new URL(address).origin);
   await page.addInitScript(() => {
@@ -374,6 +403,10 @@ const axeSource = () => readFileSync(createRequire(import.meta.url).resolve('axe
 /** What axe finds serious or critical on the page, in words; expect it toEqual([]). */
 export async function axe(page: Page): Promise<string[]> {
   await page.evaluate(axeSource());
+  await page.evaluate(async () => {
+    const ending = document.getAnimations().filter((a) => a.effect?.getComputedTiming().iterations !== Infinity);
+    await Promise.all(ending.map((a) => a.finished.catch(() => {})));
+  });
   const found = await page.evaluate(async () => {
     interface Result {
       violations: { id: string; impact: string; help: string; nodes: { html: string; failureSummary: string }[] }[];

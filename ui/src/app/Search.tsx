@@ -20,8 +20,8 @@ export function Search({ opened, close }: { opened: boolean; close: () => void }
   );
 }
 
-/** Those that grow without bound are found on their own pages. */
-const unbounded = new Set(['jobs', 'leases']);
+/** Those that grow without bound, and those without routes of their own, are found on pages of theirs. */
+const unbounded = new Set(['jobs', 'leases', 'preferences']);
 const icons: Record<string, string> = { pages: 'window maximize outline', machines: 'server', profiles: 'id card', params: 'tag', tasks: 'tasks', workflows: 'sitemap' };
 
 function Panel({ close }: { close: () => void }) {

@@ -25,6 +25,8 @@ export class Feed {
   rev = 0;
   onState = (_: Connection) => {};
   onLost = () => {};
+  /** The server has ended the connection for the token's sake, or takes none: perhaps the session is over. */
+  onRefused = () => {};
 
   private readonly dial: Dial;
   private socket: ReturnType<Dial> | undefined;
@@ -110,7 +112,9 @@ export class Feed {
     this.resumed = this.rev > 0;
     const socket = this.dial(url.href, ['drp.events', 'bearer.' + token]);
     this.socket = socket;
+    let open = false;
     socket.onopen = () => {
+      open = true;
       this.failures = 0;
       this.become('live');
       for (const filter of this.filters.keys()) socket.send('register ' + filter);
@@ -120,6 +124,7 @@ export class Feed {
       this.socket = undefined;
       this.become(this.rev || this.state !== 'connecting' ? 'reconnecting' : 'connecting');
       if (e.reason.startsWith('cannot resume')) this.lose();
+      if (!open || e.code === 1008) this.onRefused();
       const wait = waits[Math.min(this.failures++, waits.length - 1)];
       this.timer = setTimeout(() => this.connect(), wait * (0.75 + Math.random() / 2));
     };

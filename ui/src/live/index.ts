@@ -1,4 +1,5 @@
 import { QueryClient } from '@tanstack/react-query';
+import { api } from '../api/client.ts';
 import { session } from '../api/session.ts';
 import { Cache } from './cache.ts';
 import { Feed } from './feed.ts';
@@ -15,6 +16,9 @@ feed.onLost = () => {
   cache.reload();
   void queries.invalidateQueries();
 };
+
+// A browser does not tell why a websocket was refused; a request does, and ends the session if that is why.
+feed.onRefused = () => void api('GET', '/info').catch(() => {});
 
 let stop: (() => void) | undefined;
 
