@@ -114,6 +114,7 @@ func (w *world) startServer(ctx context.Context) error {
 		return err
 	}
 	w.say("server    %s  (ready after %d ms, data in %s)", w.endpoint, time.Since(began).Milliseconds(), w.root)
+	w.say("web UI    %s/ui/  (user %s, password %s)", w.endpoint, user, password)
 	return nil
 }
 
@@ -316,7 +317,7 @@ func (w *world) leaveRunning() {
 	pids = append(pids, fmt.Sprint(w.server.PID()))
 	fmt.Fprintf(w.out, `
 Everything is left running.
-  server    %[1]s  (API; user %[2]s, password %[3]s)
+  to see    %[1]s/ui/  (user %[2]s, password %[3]s; a browser asks about the server's own certificate)
   to try    export RS_ENDPOINT=%[1]s
             %[4]s machines list
             %[4]s profiles show %[5]s

@@ -8,7 +8,7 @@ import { useKinds } from '../live/hooks.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { find, type Found, type Searched } from './find.ts';
 import { link, navigate } from './router.ts';
-import { routes } from './routes.tsx';
+import { nav } from './routes.tsx';
 import classes from './Search.module.css';
 
 /** Searches everything: pages, machines, and all objects that people give names to. */
@@ -108,7 +108,7 @@ function useEverything(): { loading: boolean; everything: Searched[] } {
   const tables = useKinds(useMemo(() => kinds.filter((k) => !unbounded.has(k)), [kinds]));
   const everything = useMemo(
     () => [
-      ...routes.flatMap((r) => (r.label ? [{ kind: 'pages', key: r.path, name: r.label, about: '', more: '', href: r.path }] : [])),
+      ...nav.map((r) => ({ kind: 'pages', key: r.path, name: r.label ?? '', about: '', more: '', href: r.path })),
       ...packs.map(({ meta }) => ({ kind: 'contents', key: meta.Name, name: meta.Name, about: meta.Description, more: '', href: '/contents/' + encodeURIComponent(meta.Name) })),
       ...[...tables].flatMap(([kind, t]) => t.items.map((o) => searched(kind, o))),
     ],

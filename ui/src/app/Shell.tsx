@@ -10,7 +10,7 @@ import { Icon } from '../parts/Icon.tsx';
 import { Page } from '../parts/Page.tsx';
 import { Problem } from '../parts/Problem.tsx';
 import { navigate } from './router.ts';
-import { routes } from './routes.tsx';
+import { entryOf, nav, routes } from './routes.tsx';
 import { Search } from './Search.tsx';
 import { ShortcutHelp } from './ShortcutHelp.tsx';
 import { useShortcuts } from './shortcuts.ts';
@@ -29,7 +29,7 @@ export function Shell() {
     { keys: '/', label: 'Search everything', run: search.open },
     { keys: 'ctrl+k', label: 'Search everything', run: search.open },
     { keys: '?', label: 'Show the shortcuts', run: help.open },
-    ...routes.flatMap((r) => (r.keys ? [{ keys: r.keys, label: 'Go to ' + r.label, group: 'Go', run: () => navigate(r.path) }] : [])),
+    ...nav.flatMap((r) => (r.keys ? [{ keys: r.keys, label: 'Go to ' + r.label, group: 'Go', run: () => navigate(r.path) }] : [])),
   ]);
   return (
     <AppShell header={{ height: 48 }} navbar={{ width: 200, breakpoint: `${narrow}em`, collapsed: { mobile: !menu } }} padding="md">
@@ -67,10 +67,10 @@ export function Shell() {
                 <Text size="xs" fw={600} c="dimmed" px="xs" mt="xs" aria-hidden>
                   {g}
                 </Text>
-                {routes
+                {nav
                   .filter((r) => r.group === g)
                   .map((r) => {
-                    const here = r.path === '/' ? place === '/' : place === r.path || place.startsWith(r.path + '/');
+                    const here = r === entryOf(place);
                     return (
                       <NavLink
                         key={r.path}
@@ -79,7 +79,7 @@ export function Shell() {
                         leftSection={<Icon name={r.icon ?? 'circle'} />}
                         active={here}
                         aria-current={here ? 'page' : undefined}
-                        py={4}
+                        py={3}
                       />
                     );
                   })}

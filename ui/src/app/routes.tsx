@@ -42,3 +42,23 @@ export const routes = places.flatMap((p) => {
   const load = files[`../${p.page}.tsx`];
   return load ? [{ ...p, load, Page: lazy(load) }] : [];
 });
+
+type Entry = Pick<Place, 'path' | 'label' | 'icon' | 'keys' | 'group'>;
+
+/** The kinds that people work with all day, beside the page of all kinds. */
+const often: Entry[] = [
+  { path: '/objects/profiles', label: 'Profiles', icon: 'id card', keys: 'g f', group: 'Objects' },
+  { path: '/objects/params', label: 'Params', icon: 'tag', keys: 'g a', group: 'Objects' },
+  { path: '/objects/tasks', label: 'Tasks', icon: 'terminal', keys: 'g t', group: 'Objects' },
+  { path: '/objects/stages', label: 'Stages', icon: 'stairs', group: 'Objects' },
+  { path: '/objects/workflows', label: 'Workflows', icon: 'sitemap', group: 'Objects' },
+];
+
+/** What stands in the navigation. */
+export const nav: Entry[] = routes.flatMap((r) => (r.path === '/objects' ? [...often, r] : r.label ? [r] : []));
+
+/** The entry of the navigation that a place belongs to: the one whose path says most of it. */
+export function entryOf(place: string): Entry | undefined {
+  const fits = nav.filter((e) => place === e.path || (e.path !== '/' && place.startsWith(e.path + '/')));
+  return fits.sort((a, b) => b.path.length - a.path.length)[0];
+}
