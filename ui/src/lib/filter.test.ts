@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { compileFilter, complete, parseFilter, paramsOf, shellQuote, termText, toCommand, toQuery, withTerm, type Language } from './filter.ts';
 import { addressOrder, operators } from './match.ts';
@@ -90,6 +91,12 @@ describe('a filter', () => {
     expect(toCommand('machines', filter)).toBe(`drp machines list 'Stage=Ne(prep)' 'Name=Re(^web)' 'Description=it'\\''s old' 'tier=Eq(Eq(x))'`);
     expect(toQuery(parseFilter('web Stage=a', language))).toBeUndefined();
     expect(shellQuote('a b')).toBe(`'a b'`);
+  });
+
+  it('quotes what a shell would take for something else', () => {
+    const texts = ['a', 'a b', "it's", '$HOME', '`id`', 'a\\\\b', '"', '*', ';ls', 'Re(^a|b$)', '!x', '#', "''", 'ü', '~'];
+    const out = execFileSync('sh', ['-c', `printf '%s\\n' ${texts.map(shellQuote).join(' ')}`]).toString();
+    expect(out).toBe(texts.map((t) => t + '\n').join(''));
   });
 
   it('reads back every condition that it writes', () => {

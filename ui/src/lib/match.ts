@@ -28,7 +28,8 @@ export function compileCondition<T>(c: Condition, fields: Fields, access: Access
   const field = fields[c.name];
   const values = valuesOf(c.name, field, access);
   const op = c.op === 'Ne' ? 'Eq' : c.op === 'Nin' ? 'In' : c.op;
-  const test = field ? ofField(op, c, field) : ofAny(op, c.text);
+  const uuidKey = c.name === 'Key' && fields.Uuid?.Type === 'UUID string' && op !== 'Re'; // may be written in any case
+  const test = field ? ofField(op, uuidKey ? { ...c, text: c.text.toLowerCase() } : c, field) : ofAny(op, c.text);
   // The negative operators hold when no value is the one named, so they hold of an empty list.
   return op === c.op ? (o) => values(o).some(test) : (o) => !values(o).some(test);
 }
@@ -238,6 +239,7 @@ function addressText(key: string): string {
   if (key === '') return 'invalid IP';
   if (key[0] === '4') return key.slice(1).match(/../g)!.map((h) => parseInt(h, 16)).join('.');
   const [words, zone] = key.slice(1).split('%');
+  if (/^0{20}ffff/.test(words!)) return `::ffff:${addressText('4' + words!.slice(24))}${zone ? '%' + zone : ''}`;
   const short = words!.match(/..../g)!.map((w) => parseInt(w, 16).toString(16)).join(':');
   const runs = [...short.matchAll(/(?<=^|:)0(:0)+(?=:|$)/g)].sort((a, b) => b[0].length - a[0].length);
   const run = runs[0];

@@ -7,10 +7,10 @@ import { type Change, type Outcome, type Plan, planFor, runAll, type Step } from
 import type { Maybe } from '../lib/json.ts';
 import { sortedBy } from '../lib/natural.ts';
 import { type Column, DataGrid } from '../parts/DataGrid.tsx';
-import { Problem } from '../parts/Problem.tsx';
+import { notifyError, Problem } from '../parts/Problem.tsx';
 import { StateBadge } from '../parts/StateBadge.tsx';
 import { ChangeForm, ready, titles } from './ChangeForm.tsx';
-import { readParams } from './values.ts';
+import { readMachines, readParams } from './values.ts';
 
 export type Verb = Change['do'];
 
@@ -62,9 +62,12 @@ export function BulkDialog({ verb, machines: given, byKey, close }: Props) {
   const run = async (todo: readonly Line[]): Promise<void> => {
     const controller = new AbortController();
     setStop(controller);
-    setPlans((old) => new Map([...(old ?? new Map<string, Plan>()), ...(old ? todo : lines).map((l) => [l.machine.Uuid, l.plan] as const)]));
+    setPlans(new Map([...(plans ?? lines.map((l) => [l.machine.Uuid, l.plan] as const)), ...todo.map((l) => [l.machine.Uuid, l.plan] as const)]));
     const now = new Map(outcomes ?? []);
-    for (const l of todo) now.set(l.machine.Uuid, { state: 'waiting' });
+    for (const l of todo) {
+      if (l.plan.step) now.set(l.machine.Uuid, { state: 'waiting' });
+      else now.delete(l.machine.Uuid);
+    }
     setOutcomes(new Map(now));
     let drawn = 0;
     const report = (l: Line, o: Outcome): void => {
@@ -73,20 +76,25 @@ export function BulkDialog({ verb, machines: given, byKey, close }: Props) {
       drawn = performance.now();
       setOutcomes(new Map(now));
     };
-    await runAll(todo, width, (l) => perform(l.plan.step!, l.machine.Uuid), report, controller.signal);
+    await runAll(todo.filter((l) => l.plan.step), width, (l) => perform(l.plan.step!, l.machine.Uuid), report, controller.signal);
     setOutcomes(now);
     setStop(undefined);
   };
+  // What failed is planned anew, from the machines as they are by now.
   const again = async (): Promise<void> => {
     if (!whole) return;
-    const failed = lines.filter((l) => l.outcome?.state === 'failed' || l.outcome?.state === 'cancelled');
-    const values = 'param' in whole ? await ownValues(whole.param, failed.map((l) => l.machine)) : own.values;
-    const anew = failed.flatMap((l): Line[] => {
-      const machine = byKey.get(l.machine.Uuid);
-      return machine ? [{ machine, plan: planFor(whole, machine, values.get(machine.Uuid)) }] : [];
-    });
-    setOutcomes((old) => new Map([...(old ?? []), ...anew.filter((l) => !l.plan.step).map((l) => [l.machine.Uuid, { state: 'done' }] as const)]));
-    await run(anew.filter((l) => l.plan.step));
+    const failed = lines.filter((l) => l.outcome?.state === 'failed' || l.outcome?.state === 'cancelled').map((l) => l.machine);
+    try {
+      const now = await readMachines(failed.map((m) => m.Uuid));
+      const values = 'param' in whole ? await ownValues(whole.param, failed) : noValues;
+      const anew = failed.map((m): Line => {
+        const machine = now.get(m.Uuid);
+        return machine ? { machine, plan: planFor(whole, machine, values.get(m.Uuid)) } : { machine: m, plan: { says: 'is gone' } };
+      });
+      await run(anew);
+    } catch (err) {
+      notifyError(err, 'The machines cannot be read');
+    }
   };
   const leave = (): void => {
     stop?.abort();
@@ -141,8 +149,9 @@ async function perform(step: Step, uuid: string): Promise<void> {
 /** words are what the server says, without the patch that it repeats. */
 function words(err: unknown): string {
   if (!(err instanceof ApiError)) return (err as Error).message;
-  const said = err.messages.filter((m) => !m.startsWith('Patch: ')).join('; ') || err.message;
-  return err.status === 409 && err.type === 'PATCH' ? `has changed meanwhile: ${said}` : said;
+  const differs = err.messages.find((m) => m.startsWith('expected '));
+  if (differs) return `has changed meanwhile: ${differs}`;
+  return err.messages.filter((m) => !m.startsWith('Patch: ')).join('; ') || err.message;
 }
 
 function Summary({ lines, asked, loading }: { lines: readonly Line[]; asked: boolean; loading: boolean }) {
@@ -180,14 +189,23 @@ function Results({ done, failed, cancelled, of }: { done: number; failed: number
 const order: Record<string, number> = { failed: 0, running: 1, cancelled: 2, waiting: 3, done: 4 };
 
 const columns: Column<Line>[] = [
-  { id: 'Name', header: 'Machine', width: 220, sort: (l) => l.machine.Name, cell: (l) => l.machine.Name },
-  { id: 'Plan', header: 'What changes', grow: true, width: 260, sort: (l) => (l.plan.step ? 'a' : 'b') + l.plan.says, cell: (l) => (
-    <Text span size="sm" c={l.plan.step ? undefined : 'dimmed'} title={l.plan.says}>{l.plan.step ? l.plan.says : l.plan.says && `does not change: ${l.plan.says}`}</Text>
-  ) },
-  { id: 'Result', header: 'Result', width: 300, sort: (l) => order[l.outcome?.state ?? ''] ?? 5, cell: (l) => l.outcome && (
-    <span title={l.outcome.message}><StateBadge state={badge[l.outcome.state]} /> {l.outcome.message}</span>
-  ) },
+  { id: 'Name', header: 'Machine', width: 200, sort: (l) => l.machine.Name, cell: (l) => l.machine.Name },
+  {
+    id: 'Plan', header: 'What changes', grow: true, width: 240,
+    sort: (l) => (l.plan.step ? 'b' : 'a') + l.plan.says, // exceptions first
+    cell: (l) => <Says plan={l.plan} />,
+  },
+  { id: 'Result', header: 'Result', width: 440, sort: (l) => order[l.outcome?.state ?? ''] ?? 5, cell: (l) => l.outcome && <Result {...l.outcome} /> },
 ];
+
+function Says({ plan }: { plan: Plan }) {
+  const text = plan.step ? plan.says : plan.says && `does not change: ${plan.says}`;
+  return <Text span size="sm" c={plan.step ? undefined : 'dimmed'} title={text}>{text}</Text>;
+}
+
+function Result({ state, message }: Outcome) {
+  return message ? <span title={message}><StateBadge state={badge[state]} iconOnly /> {message}</span> : <StateBadge state={badge[state]} />;
+}
 
 const badge: Record<Outcome['state'], string> = { waiting: 'waiting', running: 'running', done: 'done', failed: 'failed', cancelled: 'not begun' };
 const planned = columns.slice(0, 2);

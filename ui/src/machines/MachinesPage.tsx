@@ -76,6 +76,7 @@ export default function MachinesPage() {
   const present = usePresent(items, fields, access);
   const see = useCallback((seen: readonly Machine[]) => setSight((old) => same(old, seen.map(rowKey))), []);
   const chosen = useMemo(() => [...selection].map((key) => byKey.get(key)).filter((m) => m !== undefined), [selection, byKey]);
+  const selected = useMemo(() => (chosen.length === selection.size ? selection : new Set(chosen.map(rowKey))), [chosen, selection]); // without those that are gone
   const command = useMemo(() => (text === '' || stateShown || filter.error ? undefined : toCommand('machines', filter)), [text, filter, stateShown]);
 
   const waiting = loading || (text !== '' && !fields) || (everywhere.length > 0 && !effective.complete);
@@ -96,7 +97,7 @@ export default function MachinesPage() {
       <CreateMachine opened={creating} close={creation.close} />
       <DataGrid
         name="machines" label="Machines" rows={rows} columns={columns} rowKey={rowKey} href={href} layout={layout} sort={sort} onSort={setSort}
-        selection={selection} onSelection={setSelection} total={items.length} loading={waiting} onVisible={see} pageKeys
+        selection={selected} onSelection={setSelection} total={items.length} loading={waiting} onVisible={see} pageKeys
         toolbar={
           <>
             <FilterBox label="Filter machines" value={text} onChange={setText} filter={filter} language={language ?? unknown} present={present} />

@@ -26,6 +26,16 @@ export async function readParams(names: readonly string[], uuids: readonly strin
   return found;
 }
 
+/** readMachines reads machines as they are now, without their params. */
+export async function readMachines(uuids: readonly string[]): Promise<Map<string, Machine>> {
+  const found = new Map<string, Machine>();
+  for (let i = 0; i < uuids.length; i += few) {
+    const list = await api<Machine[]>('GET', '/machines', { query: { slim: 'Params', Uuid: `In(${uuids.slice(i, i + few).join(',')})` } });
+    for (const m of list) found.set(m.Uuid, m);
+  }
+  return found;
+}
+
 type Known = { generation: number; names: ReadonlySet<string>; values: Params };
 
 export type Effective = {
