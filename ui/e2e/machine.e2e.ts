@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
@@ -16,7 +16,26 @@ const scripts: Record<string, string> = {
   check: 'echo checking',
   finish: 'echo finishing',
   last: 'echo all done',
+  picky: `test -e ${gate('picky')}`,
 };
+
+/** A plugin provider with one action on machines, which answers what it was given. */
+const greeter = `#!${process.execPath}
+const { createServer } = require('node:http');
+const about = { Name: 'greeter', Version: 'v1.0.0', PluginVersion: 4, AutoStart: true, AvailableActions: [{ Model: 'machines', Command: 'greet', RequiredParams: ['city'] }] };
+if (process.argv[2] === 'define') console.log(JSON.stringify(about));
+if (process.argv[2] === 'listen') {
+  createServer((req, res) => {
+    let body = '';
+    req.on('data', (part) => (body += part));
+    req.on('end', () => {
+      if (req.url.endsWith('/stop')) process.exit();
+      res.setHeader('Content-Type', 'application/json');
+      res.end(req.url.endsWith('/action') ? JSON.stringify('hello from ' + JSON.parse(body).Params.city) : '{"Code":200}');
+    });
+  }).listen(process.argv[3], () => console.log('READY!'));
+}
+`;
 
 interface Machine {
   Uuid: string;
@@ -40,6 +59,7 @@ beforeAll(async () => {
   await post('profiles', { Name: 'rack', Profiles: ['inner'], Params: { city: 'Bonn', 'bmc/password': 'hunter22', row: { from: 1, to: 12 } } });
   await post('stages', { Name: 'install', Tasks: ['prepare', 'hold', 'finish'], Params: { row: { from: 0 } } });
   await post('stages', { Name: 'deliver', Tasks: ['last'] });
+  await post('stages', { Name: 'try', Tasks: ['picky'] });
   await post('workflows', { Name: 'build', Stages: ['install', 'deliver'] });
 });
 
@@ -154,6 +174,69 @@ test('the whole machine is edited as text, with what others change taken in', as
   await screenshot(page, 'machine-edit');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect.poll(() => s.api('GET', `/machines/${m.Uuid}`)).toMatchObject({ Description: 'before and after', Address: '192.168.124.77' });
+  await page.context().close();
+});
+
+test('a machine is steered: profiles, stage, retry, a plugin, lock, token, and deleted by those who can say its name', async () => {
+  const m = await machine('steered.example.com', { Profiles: ['rack'] });
+  const provider = join(s.root, 'greeter');
+  writeFileSync(provider, greeter);
+  chmodSync(provider, 0o755);
+  await s.drp('plugin_providers', 'upload', provider);
+  const page = await visit(s, at(m));
+  const menu = async (item: string | RegExp) => {
+    await page.getByRole('button', { name: 'More actions' }).click();
+    await page.getByRole('menuitem', { name: item }).click();
+  };
+  const now = () => s.api<{ Profiles: string[]; Stage: string; Locked: boolean }>('GET', `/machines/${m.Uuid}`);
+
+  await menu('Profiles');
+  await page.getByRole('combobox', { name: 'Add a profile' }).click();
+  await page.getByRole('option', { name: 'inner' }).click();
+  await page.getByRole('button', { name: 'Move inner up' }).click();
+  await screenshot(page, 'machine-profiles');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect.poll(async () => (await now()).Profiles).toEqual(['inner', 'rack']);
+
+  await menu('Set the stage');
+  await page.getByRole('combobox', { name: 'Stage' }).click();
+  await page.getByRole('option', { name: 'try' }).click();
+  await page.getByRole('button', { name: 'Set the stage' }).click();
+  await expect.poll(async () => (await now()).Stage).toBe('try');
+  await s.runner(m.Uuid);
+  await page.getByRole('alert').getByText('picky has failed').waitFor();
+  await screenshot(page, 'machine-failed');
+  opens('picky');
+  await page.getByRole('button', { name: 'Retry picky' }).click();
+  await box(page, /^picky: done in/).waitFor();
+
+  await menu(/greet/);
+  await page.getByRole('button', { name: 'Give another value' }).click();
+  await page.getByRole('combobox', { name: 'city' }).click();
+  await page.getByRole('option', { name: 'Oslo' }).click();
+  await page.getByRole('button', { name: 'Run it' }).click();
+  await page.getByText('hello from Oslo').waitFor();
+  await screenshot(page, 'machine-action');
+  await page.getByRole('button', { name: 'Close', exact: true }).last().click();
+
+  await menu('Lock');
+  await page.getByText('locked', { exact: true }).waitFor();
+  expect(await page.getByRole('button', { name: 'Workflow' }).isDisabled()).toBe(true);
+  await menu('Unlock');
+  await page.getByText('locked', { exact: true }).waitFor({ state: 'detached' });
+
+  await menu('Make a token');
+  await page.getByRole('button', { name: 'Make a token' }).click();
+  const token = await page.getByRole('dialog').locator('pre').textContent();
+  expect(await s.api('GET', `/machines/${m.Uuid}`, undefined, token ?? '')).toMatchObject({ Name: m.Name });
+  await page.keyboard.press('Escape');
+
+  await menu('Delete');
+  const gone = page.getByRole('button', { name: 'Delete it' });
+  expect(await gone.isDisabled()).toBe(true);
+  await page.getByRole('textbox', { name: 'To delete it' }).fill(m.Name);
+  await gone.click();
+  await page.getByRole('alert').getByText('has been deleted').waitFor();
   await page.context().close();
 });
 
