@@ -204,7 +204,8 @@ test('a machine is steered: profiles, stage, retry, a plugin, lock, token, and d
   await page.getByRole('button', { name: 'Set the stage' }).click();
   await expect.poll(async () => (await now()).Stage).toBe('try');
   await s.runner(m.Uuid);
-  await page.getByRole('alert').getByText('picky has failed').waitFor();
+  await page.getByText('picky has failed').waitFor();
+  await page.getByText(/exit status|exited/i).first().waitFor();
   await screenshot(page, 'machine-failed');
   opens('picky');
   await page.getByRole('button', { name: 'Retry picky' }).click();

@@ -1,10 +1,9 @@
-import { Alert, Anchor, Button, Group, Loader, Tabs, Text } from '@mantine/core';
+import { Anchor, Button, Group, Loader, Tabs, Text } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
-import { useMemo, type ReactNode } from 'react';
+import { type ReactNode } from 'react';
 import { useParams } from 'wouter';
 import type { Job, Machine } from '../api/types.ts';
 import { link, navigate, useQueryState } from '../app/router.ts';
-import { why, type Reason } from '../lib/why.ts';
 import { useList, useObject } from '../live/hooks.ts';
 import { Ago, Elapsed } from '../parts/Ago.tsx';
 import { confirm } from '../parts/confirm.tsx';
@@ -16,14 +15,14 @@ import { Page } from '../parts/Page.tsx';
 import { notifyDone, notifyError, Problem } from '../parts/Problem.tsx';
 import { StateBadge } from '../parts/StateBadge.tsx';
 import { openUndo } from '../parts/undo.tsx';
-import { useJobLog, type JobLog } from '../parts/useJobLog.ts';
+import { useJobLog } from '../parts/useJobLog.ts';
 import { openCancel } from './cancel.tsx';
 import { cancellable, deleteJob, retriable, retry, stateOf } from './control.ts';
 import classes from './jobs.module.css';
 import { Scripts } from './Scripts.tsx';
+import { Why } from './Why.tsx';
 
 const zero = '00000000-0000-0000-0000-000000000000';
-const lastLines = 400; // of the log are looked at for the reason
 
 export default function JobPage() {
   const { uuid = '' } = useParams();
@@ -107,50 +106,6 @@ function Actions({ job, machine }: { job: Job; machine?: Machine }) {
         </Button>
       )}
     </>
-  );
-}
-
-/** Why it failed, with the lines that tell. */
-function Why({ job, source: { log, version, loading } }: { job: Job; source: JobLog }) {
-  const reason = useMemo(() => {
-    const last = log.last();
-    const lines = Array.from({ length: Math.min(lastLines, last - log.first() + 1) }, (_, i, n = Math.max(log.first(), last - lastLines + 1)) => ({ number: n + i, text: log.text(n + i) }));
-    return why(job, lines);
-  }, [job, log, version]);
-  if (!reason || (loading && job.State === 'failed')) return null;
-  return (
-    <Alert
-      className={classes.reason}
-      color={job.State === 'failed' ? 'red' : 'yellow'}
-      variant="light"
-      title={reason.title}
-      role="status"
-      icon={<Icon name={job.State === 'failed' ? 'circle xmark' : 'circle pause'} />}
-    >
-      {reason.hint && <Text size="sm">{reason.hint}</Text>}
-      {reason.retryAt && (
-        <Text size="sm">
-          The server tries again by itself at {new Date(reason.retryAt).toLocaleTimeString()}.
-        </Text>
-      )}
-      <Told job={job} reason={reason} />
-    </Alert>
-  );
-}
-
-function Told({ job, reason }: { job: Job; reason: Reason }) {
-  if (reason.lines.length === 0) return null;
-  return (
-    <pre>
-      {reason.lines.map((l) => (
-        <div key={l.number}>
-          <a href={`${link('jobs', job.Uuid)}?line=${l.number}`} aria-label={`Line ${l.number} of the log`}>
-            {l.number}
-          </a>
-          <span>{l.text}</span>
-        </div>
-      ))}
-    </pre>
   );
 }
 

@@ -1,10 +1,13 @@
 import { Alert, Anchor, Badge, Group, List, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
+import type { Job } from '../api/types.ts';
 import { useQueryState } from '../app/router.ts';
+import { Why } from '../jobs/Why.tsx';
 import { useMachineJobs } from './useMachineJobs.ts';
 import { strip } from '../lib/taskstrip.ts';
 import { Copy } from '../parts/Copy.tsx';
 import { Ref } from '../parts/Ref.tsx';
+import { useJobLog } from '../parts/useJobLog.ts';
 import type { TabProps } from './MachinePage.tsx';
 import { Strip } from './Strip.tsx';
 import classes from './machine.module.css';
@@ -25,24 +28,13 @@ export function OverviewTab({ machine: m, job }: TabProps) {
           </List>
         </Alert>
       )}
-      {failed && (
-        <Alert color="red" variant="light" title={`${job.Task} has failed`}>
-          <Group gap="md">
-            <Anchor size="sm" component="button" onClick={() => setTab('log', { push: true })}>
-              Read its log
-            </Anchor>
-            <Ref kind="jobs" id={job.Uuid}>
-              Why it failed
-            </Ref>
-          </Group>
-        </Alert>
-      )}
+      {failed && <Failed key={job.Uuid} job={job} />}
       {m.TaskErrorStacks.length > 0 && (
         <Alert color="orange" variant="light" title="An error handler runs">
           <Text size="sm">After it the machine goes on with the list of {m.TaskErrorStacks[0].TaskList.length} tasks that it had.</Text>
         </Alert>
       )}
-      {m.Tasks.length > 0 && <Strip entries={strip(m, jobs)} onPick={() => setTab('tasks', { push: true })} />}
+      {m.Tasks.length > 0 && <Strip entries={strip(m, jobs)} stage={m.Stage} onPick={() => setTab('tasks', { push: true })} />}
       <dl className={classes.facts}>
         <Fact name="UUID">
           <Value text={m.Uuid} />
@@ -96,6 +88,22 @@ export function OverviewTab({ machine: m, job }: TabProps) {
         {m.Bundle && <Fact name="Comes with">{m.Bundle}</Fact>}
       </dl>
     </div>
+  );
+}
+
+function Failed({ job }: { job: Job }) {
+  return (
+    <>
+      <Group gap="md">
+        <Text size="sm" fw={600}>
+          {job.Task} has failed
+        </Text>
+        <Anchor size="sm" href={`#/machines/${job.Machine}?tab=log`}>
+          Read its log
+        </Anchor>
+      </Group>
+      <Why job={job} source={useJobLog(job.Uuid)} />
+    </>
   );
 }
 

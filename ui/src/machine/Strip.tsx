@@ -15,12 +15,13 @@ export function told(e: StripEntry): string {
 }
 
 /** The whole task list at a glance, grouped by stage: a box for each entry. */
-export function Strip({ entries, onPick }: { entries: readonly StripEntry[]; onPick: (index: number) => void }) {
+export function Strip({ entries, stage, onPick }: { entries: readonly StripEntry[]; stage: string; onPick: (index: number) => void }) {
+  const groups = byStage(entries);
   return (
     <div className={classes.strip} role="group" aria-label="Task list">
-      {byStage(entries).map((g) => (
+      {groups.map((g) => (
         <div key={g.entries[0].index} className={classes.stage}>
-          <span className={classes.stageName}>{g.stage || 'before a stage'}</span>
+          <span className={classes.stageName}>{g.stage || (groups.length === 1 && stage) || 'before a stage'}</span>
           <span className={classes.boxes}>
             {g.entries.map((e) => (
               <Tooltip key={e.index} label={told(e)}>

@@ -38,7 +38,7 @@ export function TasksTab({ machine }: TabProps) {
   return (
     <div className={classes.sections}>
       {error && <Problem error={error} />}
-      <Strip entries={entries} onPick={show} />
+      <Strip entries={entries} stage={machine.Stage} onPick={show} />
       <ol ref={list} className={classes.tasks} aria-label="Tasks">
         {byStage(entries).map((g) => (
           <li key={g.entries[0].index}>
