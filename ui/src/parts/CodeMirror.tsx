@@ -49,11 +49,14 @@ export default function CodeMirror({ label, value, onChange, language, marks, or
   useEffect(() => set(view.current!, parts.current.diff, original === undefined ? [] : unifiedMergeView({ original, mergeControls: onChange !== undefined, allowInlineDiffs: true,
     collapseUnchanged: { margin: 3, minSize: 8 } })), [original, onChange === undefined]);
   useEffect(() => set(view.current!, parts.current.access, [
-    EditorState.readOnly.of(onChange === undefined), EditorView.contentAttributes.of({ 'aria-label': label }),
+    EditorState.readOnly.of(onChange === undefined), EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
   ]), [label, onChange === undefined]);
   useEffect(() => {
     const v = view.current!;
-    v.dispatch(setDiagnostics(v.state, (marks ?? []).map((m) => diagnostic(v.state, m))));
+    const found = (marks ?? []).map((m) => diagnostic(v.state, m));
+    v.dispatch(setDiagnostics(v.state, found));
+    // Who only looks is shown the place; who types is left where he is.
+    if (found.length > 0 && calls.current.onChange === undefined) v.dispatch({ effects: EditorView.scrollIntoView(found[0].from, { y: 'center' }) });
   }, [marks, value]);
 
   return <div ref={host} style={{ height, overflow: 'hidden', border: '1px solid var(--mantine-color-default-border)', borderRadius: 'var(--mantine-radius-sm)' }} />;
@@ -86,7 +89,8 @@ const templates = ViewPlugin.fromClass(
 // Colours are Mantine's, which follow the theme. The pictures that CodeMirror draws as data:
 // addresses, which the Content-Security-Policy does not allow, are replaced by lines and signs.
 const wavy = (colour: string) => ({ backgroundImage: 'none', textDecoration: `underline wavy var(--mantine-color-${colour}-6)` });
-const sign = { content: '"●"', width: 'auto', height: 'auto', fontSize: '0.75em' };
+const sign = { content: 'normal', width: 'auto', height: 'auto', fontSize: '0.75em' };
+const dot = { content: '"●"' };
 
 const look = EditorView.theme({
   '&': { height: '100%', color: 'var(--mantine-color-text)', backgroundColor: 'var(--mantine-color-body)', fontSize: 'var(--mantine-font-size-sm)' },
@@ -103,6 +107,7 @@ const look = EditorView.theme({
   '.cm-lintRange-warning': wavy('yellow'),
   '.cm-lint-marker-error': { ...sign, color: 'var(--mantine-color-error)' },
   '.cm-lint-marker-warning': { ...sign, color: 'var(--mantine-color-yellow-text)' },
+  '.cm-lint-marker-error::before, .cm-lint-marker-warning::before': dot,
   '.cm-tooltip, .cm-panels': { backgroundColor: 'var(--mantine-color-body)', color: 'var(--mantine-color-text)', border: '1px solid var(--mantine-color-default-border)' },
   '.cm-panels button, .cm-button': { backgroundImage: 'none', backgroundColor: 'var(--mantine-color-default)', color: 'var(--mantine-color-text)' },
   '.cm-textfield': { backgroundColor: 'var(--mantine-color-default)', color: 'var(--mantine-color-text)' },

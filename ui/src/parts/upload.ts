@@ -2,16 +2,17 @@ import { address, ApiError, type Query } from '../api/client.ts';
 import { session } from '../api/session.ts';
 
 interface Options {
+  method?: 'POST' | 'PUT';
   query?: Query;
   onProgress?: (part: number) => void; // of the bytes, from 0 to 1
   signal?: AbortSignal;
 }
 
 // upload sends a file as it is. It tells how far it is, which fetch cannot.
-export function upload<T>(path: string, file: Blob, { query, onProgress, signal }: Options = {}): Promise<T> {
+export function upload<T>(path: string, file: Blob, { method = 'POST', query, onProgress, signal }: Options = {}): Promise<T> {
   return new Promise((resolve, reject) => {
     const r = new XMLHttpRequest();
-    r.open('POST', address(path, query));
+    r.open(method, address(path, query));
     r.setRequestHeader('Authorization', 'Bearer ' + session.getState().token);
     r.setRequestHeader('Content-Type', 'application/octet-stream');
     r.upload.onprogress = (e) => e.lengthComputable && onProgress?.(e.loaded / e.total);
