@@ -97,6 +97,26 @@ test('packs are uploaded in the order they need, refused ones say why, a replace
   await page.close();
 });
 
+test('packs are dropped; writable objects give way to one when that is wanted', async () => {
+  await s.api('POST', '/profiles', { Name: 'mine', Description: 'written by hand' });
+  const page = await visit(s, '#/contents');
+  forgive(page, /status of 422/);
+  const text = JSON.stringify({ meta: { Name: 'taking', Version: 'v1.0.0' }, sections: { profiles: { mine: { Name: 'mine', Description: 'of the pack' } } } });
+  const data = await page.evaluateHandle((content) => {
+    const d = new DataTransfer();
+    d.items.add(new File([content], 'taking.json'));
+    return d;
+  }, text);
+  const target = page.getByText('or drop .yaml and .json files');
+  await target.dispatchEvent('drop', { dataTransfer: data });
+  const group = transfer(page, 'taking.json');
+  await group.getByText('profiles:mine in layer dynamic-taking would override layer writable-BackingStore').waitFor();
+  await group.getByRole('button', { name: 'Load it in place of the writable objects' }).click();
+  await group.getByText('is loaded').waitFor();
+  expect((await s.api<{ Description: string }>('GET', '/profiles/mine')).Description).toBe('of the pack');
+  await page.close();
+});
+
 test('a preview is what the machine would get, follows its source, and shows an error at its line', async () => {
   const page = await visit(s, '#/preview?key=greet&machine=web1.example.com');
   const shown = page.getByRole('region', { name: 'greet.sh' });

@@ -23,14 +23,14 @@ export default function ContentsPage() {
         {packs && <Uploads packs={packs} />}
         {packs && (
           <div className={classes.scroll} role="region" aria-label="Packs" tabIndex={0}>
-            <Table highlightOnHover miw={640}>
+            <Table highlightOnHover>
               <Table.Thead>
                 <Table.Tr>
                   <Table.Th>Pack</Table.Th>
                   <Table.Th>Version</Table.Th>
-                  <Table.Th>Type</Table.Th>
+                  <Table.Th visibleFrom="sm">Type</Table.Th>
                   <Table.Th ta="right">Objects</Table.Th>
-                  <Table.Th>Description</Table.Th>
+                  <Table.Th visibleFrom="sm">Description</Table.Th>
                   <Table.Th>
                     <VisuallyHidden>Actions</VisuallyHidden>
                   </Table.Th>
@@ -70,13 +70,13 @@ function Row({ pack, all }: { pack: Summary; all: readonly Summary[] }) {
         </Group>
       </Table.Td>
       <Table.Td>{meta.Version}</Table.Td>
-      <Table.Td>{meta.Type}</Table.Td>
+      <Table.Td visibleFrom="sm">{meta.Type}</Table.Td>
       <Table.Td ta="right">
         <Tooltip label={counts.join(', ') || 'none'}>
           <span>{size(pack).toLocaleString('en')}</span>
         </Tooltip>
       </Table.Td>
-      <Table.Td>
+      <Table.Td visibleFrom="sm">
         <Text size="sm" c="dimmed" lineClamp={2}>
           {meta.Description}
         </Text>

@@ -40,7 +40,7 @@ export default function PluginsPage() {
       <Stack gap="lg">
         <section>
           <Title order={2} size="h5" mb="xs">
-            Plugins
+            At work
           </Title>
           {plugins.error && <Problem error={plugins.error} />}
           {plugins.complete && plugins.items.length === 0 && (
@@ -48,7 +48,7 @@ export default function PluginsPage() {
               A plugin is a provider at work, with its params. <Anchor href="#/objects/plugins">Create one</Anchor>, or upload a provider that starts by itself.
             </Empty>
           )}
-          {plugins.items.length > 0 && <PluginTable plugins={plugins.items} providers={providers.byKey} complete={providers.complete} />}
+          {plugins.items.length > 0 && <PluginTable plugins={plugins.items} />}
         </section>
         <section>
           <Title order={2} size="h5" mb="xs">
@@ -65,21 +65,21 @@ export default function PluginsPage() {
   );
 }
 
-function PluginTable({ plugins, providers, complete }: { plugins: readonly Plugin[]; providers: ReadonlyMap<string, Provider>; complete: boolean }) {
+function PluginTable({ plugins }: { plugins: readonly Plugin[] }) {
   return (
     <div className={classes.scroll} role="region" aria-label="Plugins" tabIndex={0}>
-      <Table highlightOnHover miw={560}>
+      <Table highlightOnHover>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>Plugin</Table.Th>
             <Table.Th>Provider</Table.Th>
             <Table.Th>State</Table.Th>
-            <Table.Th>Description</Table.Th>
+            <Table.Th visibleFrom="sm">Description</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
           {plugins.map((p) => {
-            const problems = [...p.PluginErrors, ...p.Errors, ...(complete && !providers.has(p.Provider) ? [`Provider ${p.Provider} is not there`] : [])];
+            const problems = [...p.PluginErrors, ...p.Errors];
             return (
               <Table.Tr key={p.Name}>
                 <Table.Td>
@@ -106,7 +106,7 @@ function PluginTable({ plugins, providers, complete }: { plugins: readonly Plugi
                     </Stack>
                   )}
                 </Table.Td>
-                <Table.Td>
+                <Table.Td visibleFrom="sm">
                   <Text size="sm" c="dimmed">
                     {p.Description}
                   </Text>
@@ -123,14 +123,14 @@ function PluginTable({ plugins, providers, complete }: { plugins: readonly Plugi
 function ProviderTable({ providers, plugins }: { providers: readonly Provider[]; plugins: readonly Plugin[] }) {
   return (
     <div className={classes.scroll} role="region" aria-label="Providers" tabIndex={0}>
-      <Table highlightOnHover miw={560}>
+      <Table highlightOnHover>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>Provider</Table.Th>
             <Table.Th>Version</Table.Th>
-            <Table.Th>Starts by itself</Table.Th>
+            <Table.Th visibleFrom="sm">Starts by itself</Table.Th>
             <Table.Th>Actions</Table.Th>
-            <Table.Th>Kinds</Table.Th>
+            <Table.Th visibleFrom="sm">Kinds</Table.Th>
             <Table.Th>
               <VisuallyHidden>What can be done</VisuallyHidden>
             </Table.Th>
@@ -145,13 +145,13 @@ function ProviderTable({ providers, plugins }: { providers: readonly Provider[];
                 </Anchor>
               </Table.Td>
               <Table.Td>{p.Version}</Table.Td>
-              <Table.Td>{p.AutoStart ? 'yes' : 'no'}</Table.Td>
+              <Table.Td visibleFrom="sm">{p.AutoStart ? 'yes' : 'no'}</Table.Td>
               <Table.Td>
                 <Tooltip label={(p.AvailableActions ?? []).map((a) => `${a.Model || 'system'}: ${a.Command}`).join(', ') || 'none'}>
                   <span>{p.AvailableActions?.length ?? 0}</span>
                 </Tooltip>
               </Table.Td>
-              <Table.Td>{Object.keys(p.StoreObjects ?? {}).join(', ')}</Table.Td>
+              <Table.Td visibleFrom="sm">{Object.keys(p.StoreObjects ?? {}).join(', ')}</Table.Td>
               <Table.Td ta="right">
                 <ProviderMenu provider={p} plugins={plugins.filter((x) => x.Provider === p.Name)} />
               </Table.Td>

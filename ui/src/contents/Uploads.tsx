@@ -75,17 +75,27 @@ export function Uploads({ packs }: { packs: readonly Summary[] }) {
     <Stack gap="xs">
       <Drop label="Upload packs" hint="or drop .yaml and .json files of content packs here" accept=".json,.yaml,.yml" multiple onFiles={(files) => void take(files)} />
       {items.map((i) => (
-        <Transfer key={i.id} item={i} onSend={(all) => void send(i, all)} onClose={() => setItems((all) => all.filter((x) => x.id !== i.id))} />
+        <Transfer key={i.id} item={i} onSend={(all) => void send(i, all)} onAgain={() => void begin(i)} onClose={() => setItems((all) => all.filter((x) => x.id !== i.id))} />
       ))}
     </Stack>
   );
 }
 
+/** Whether it is writable objects that stand in the way of a pack: only they can give way to it. */
+const overrides = (error: unknown) => error instanceof ApiError && error.messages.length > 0 && error.messages.every((m) => m.includes('would override layer writable-'));
+
 const words: Record<Item['state'], string> = { waiting: 'waits', asking: 'replaces', sending: 'is sent', done: 'is loaded', refused: 'is refused' };
 const icons: Record<Item['state'], string> = { waiting: 'clock outline', asking: 'circle question', sending: 'upload', done: 'circle check', refused: 'circle xmark' };
 const colours: Record<Item['state'], string> = { waiting: 'grey', asking: 'orange', sending: 'blue', done: 'green', refused: 'red' };
 
-function Transfer({ item, onSend, onClose }: { item: Item; onSend: (replaceWritable: boolean) => void; onClose: () => void }) {
+interface TransferProps {
+  item: Item;
+  onSend: (replaceWritable: boolean) => void;
+  onAgain: () => void;
+  onClose: () => void;
+}
+
+function Transfer({ item, onSend, onAgain, onClose }: TransferProps) {
   const meta = item.pack?.meta;
   return (
     <Paper withBorder p="xs" role="group" aria-label={`Upload of ${item.file.name}`}>
@@ -110,10 +120,17 @@ function Transfer({ item, onSend, onClose }: { item: Item; onSend: (replaceWrita
       {item.state === 'refused' && (
         <Stack mt="xs" gap="xs" align="start">
           <Problem error={item.error} title="The pack was not loaded" />
-          {item.pack && item.error instanceof ApiError && item.error.status === 422 && (
-            <Button size="xs" variant="default" onClick={() => onSend(true)}>
-              Load it in place of writable objects of the same keys
-            </Button>
+          {item.pack && (
+            <Group gap="xs">
+              {overrides(item.error) && (
+                <Button size="xs" variant="default" onClick={() => onSend(true)}>
+                  Load it in place of the writable objects
+                </Button>
+              )}
+              <Button size="xs" variant="default" onClick={onAgain}>
+                Try again
+              </Button>
+            </Group>
           )}
         </Stack>
       )}

@@ -21,7 +21,7 @@ export function readPack(text: string): Pack {
   try {
     doc = parse(text, { maxAliasCount: 100 });
   } catch (err) {
-    throw new Error('The file is neither JSON nor YAML: ' + (err as Error).message.split('\n')[0], { cause: err });
+    throw new Error('The file is neither JSON nor YAML: ' + (err as Error).message.split('\n')[0].replace(/:$/, ''), { cause: err });
   }
   const meta = isObject(doc) ? doc.meta : undefined;
   if (!isObject(doc) || !isObject(meta) || typeof meta.Name !== 'string' || meta.Name === '') {

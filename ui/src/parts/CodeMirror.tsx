@@ -56,7 +56,9 @@ export default function CodeMirror({ label, value, onChange, language, marks, or
     const found = (marks ?? []).map((m) => diagnostic(v.state, m));
     v.dispatch(setDiagnostics(v.state, found));
     // Who only looks is shown the place; who types is left where he is.
-    if (found.length > 0 && calls.current.onChange === undefined) v.dispatch({ effects: EditorView.scrollIntoView(found[0].from, { y: 'center' }) });
+    if (found.length > 0 && calls.current.onChange === undefined) {
+      v.requestMeasure({ read: () => v.lineBlockAt(found[0].from).top, write: (top) => (v.scrollDOM.scrollTop = top - v.scrollDOM.clientHeight / 2) });
+    }
   }, [marks, value]);
 
   return <div ref={host} style={{ height, overflow: 'hidden', border: '1px solid var(--mantine-color-default-border)', borderRadius: 'var(--mantine-radius-sm)' }} />;
