@@ -1,0 +1,31 @@
+import { readdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { browser, login, server } from './harness.ts';
+
+const s = await server();
+
+/** What may come over the wire before the overview is there, compressed. */
+const most = 250_000; // bytes
+
+test('the first load, up to the overview, is small and holds no editor', async () => {
+  expect(readdirSync(resolve(import.meta.dirname, '../dist/assets')).some((f) => f.startsWith('CodeMirror'))).toBe(true);
+  const context = await (await browser()).newContext({ ignoreHTTPSErrors: true });
+  const page = await context.newPage();
+  const loaded: { name: string; bytes: Promise<number> }[] = [];
+  page.on('requestfinished', (r) => {
+    const { pathname } = new URL(r.url());
+    if (pathname.startsWith('/ui/')) loaded.push({ name: pathname, bytes: r.sizes().then((z) => z.responseBodySize) });
+  });
+  await page.goto(`${s.url}/ui/`);
+  await login(page);
+  await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+  await page.waitForLoadState('networkidle');
+  const sizes = await Promise.all(loaded.map(async ({ name, bytes }) => ({ name, bytes: await bytes })));
+  const sum = sizes.reduce((n, { bytes }) => n + bytes, 0);
+  console.log(`first load: ${sum} bytes in ${sizes.length} files, of at most ${most}`);
+  expect(sizes.map((f) => f.name).join()).toContain('/ui/assets/index-');
+  expect(sizes.map((f) => f.name).join()).not.toContain('CodeMirror');
+  expect(sum).toBeGreaterThan(50_000);
+  expect(sum).toBeLessThan(most);
+});
