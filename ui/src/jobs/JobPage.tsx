@@ -123,7 +123,7 @@ function Facts({ job, machine }: { job: Job; machine?: Machine }) {
       <Fact name="Workflow">{job.Workflow && <Anchor size="sm" href={link('workflows', job.Workflow)}>{job.Workflow}</Anchor>}</Fact>
       <Fact name="Stage">{job.Stage && <Anchor size="sm" href={link('stages', job.Stage)}>{job.Stage}</Anchor>}</Fact>
       <Fact name="Task">
-        {job.Task.includes(':') ? job.Task : <Anchor size="sm" href={link('tasks', job.Task)}>{job.Task}</Anchor>}
+        {job.Task.includes(':') ? job.Task : <Anchor size="sm" underline="always" href={link('tasks', job.Task)}>{job.Task}</Anchor>}
         {job.CurrentIndex >= 0 && ` (${job.CurrentIndex + 1}${machine?.CurrentJob === job.Uuid ? ` of ${machine.Tasks.length}` : '. of the list'})`}
       </Fact>
       {job.Context && <Fact name="Context">{job.Context}</Fact>}

@@ -1,5 +1,4 @@
-import { ActionIcon, Anchor, Button, Group, ScrollArea, Select, Tabs, Text, TextInput, Tooltip } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
+import { ActionIcon, Anchor, Button, Group, ScrollArea, Select, Tabs, Text, Tooltip } from '@mantine/core';
 import { useMemo, useState } from 'react';
 import type { Job, Machine } from '../api/types.ts';
 import { link, useQueryState } from '../app/router.ts';
@@ -12,6 +11,7 @@ import { Page } from '../parts/Page.tsx';
 import { notifyDone, notifyError, Problem } from '../parts/Problem.tsx';
 import { Ref } from '../parts/Ref.tsx';
 import { StateBadge } from '../parts/StateBadge.tsx';
+import { Typed } from '../parts/Typed.tsx';
 import { retriable, retry, stateOf } from './control.ts';
 import classes from './jobs.module.css';
 import { openPurge } from './purge.tsx';
@@ -95,9 +95,9 @@ export default function JobsPage() {
             toolbar={
               <div className={classes.filters} role="search" aria-label="Filter jobs">
                 <MachineSelect value={machine} onChange={from1(setMachine)} />
-                <Typed label="Task" value={task} onChange={from1(setTask)} />
-                <Typed label="Stage" value={stage} onChange={from1(setStage)} />
-                <Typed label="Workflow" value={workflow} onChange={from1(setWorkflow)} />
+                <Typed label="Task contains" placeholder="Task" value={task} onChange={from1(setTask)} />
+                <Typed label="Stage contains" placeholder="Stage" value={stage} onChange={from1(setStage)} />
+                <Typed label="Workflow contains" placeholder="Workflow" value={workflow} onChange={from1(setWorkflow)} />
                 <Select
                   size="xs"
                   aria-label="Since"
@@ -185,30 +185,6 @@ function RetryButton({ job, machine }: { job: Job; machine: string }) {
         <Icon name="redo" size="0.9em" />
       </ActionIcon>
     </Tooltip>
-  );
-}
-
-/** A field that filters while one types, a moment later. */
-function Typed({ label, value, onChange }: { label: string; value: string; onChange: (v: string) => void }) {
-  const [text, setText] = useState(value);
-  const [seen, setSeen] = useState(value);
-  const tell = useDebouncedCallback(onChange, 250);
-  if (value !== seen) {
-    setSeen(value);
-    setText(value);
-  }
-  return (
-    <TextInput
-      size="xs"
-      aria-label={`${label} contains`}
-      placeholder={label}
-      value={text}
-      spellCheck={false}
-      onChange={(e) => {
-        setText(e.currentTarget.value);
-        tell(e.currentTarget.value);
-      }}
-    />
   );
 }
 

@@ -60,7 +60,7 @@ function PurgeForm({ machine, close, done }: { machine: string; close: () => voi
         Deletes ended jobs with their logs. The newest job of each machine stays.
         {nothingSaid && ' As long as nothing is said here, the preferences of the server say which.'}
       </Text>
-      <NumberInput label="Keep of each machine the newest" description="jobs; of older ones all go" value={keep} onChange={setKeep} min={1} allowDecimal={false} />
+      <NumberInput label="Keep of each machine the newest" description="jobs, beside the current one; all older ones go" value={keep} onChange={setKeep} min={1} allowDecimal={false} />
       <TextInput label="Failed jobs go after" placeholder="30d" description="such as 12h or 30d" value={failed} onChange={(e) => setFailed(e.currentTarget.value)} />
       <TextInput label="Finished jobs go after" placeholder="7d" description="such as 12h or 30d" value={complete} onChange={(e) => setComplete(e.currentTarget.value)} />
       {error !== undefined && <Problem error={error} />}

@@ -65,8 +65,8 @@ export function HistoryList({ history, without = [] }: Props) {
   if (loading) return <Loader size="sm" aria-label="Loading" />;
   if (entries.length === 0) return <Empty title="No changes">Nothing here was changed, or it was so long ago that it is no longer kept.</Empty>;
   return (
-    <Table.ScrollContainer minWidth={720}>
-      <Table className={classes.table} verticalSpacing={6} highlightOnHover>
+    <div className={classes.scroll}>
+      <Table className={classes.table} verticalSpacing={6}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>Revision</Table.Th>
@@ -83,7 +83,7 @@ export function HistoryList({ history, without = [] }: Props) {
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </div>
   );
 }
 

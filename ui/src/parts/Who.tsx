@@ -8,12 +8,12 @@ export function Who({ who, machine }: { who: string; machine?: (uuid: string) =>
   if (kind === 'user' && key) return <To kind="users" id={key}>{key}</To>;
   if (kind === 'machine' && key) return <To kind="machines" id={key}>{machine?.(key) ?? `machine ${key.slice(0, 8)}`}</To>;
   if (kind === 'job' && key) return <To kind="jobs" id={key}>{`job ${key.slice(0, 8)}`}</To>;
-  return <Text span size="sm">{who || '–'}</Text>;
+  return <Text span inherit>{who || '–'}</Text>;
 }
 
 function To({ kind, id, children }: { kind: string; id: string; children: string }) {
   return (
-    <Anchor size="sm" href={link(kind, id)} title={id}>
+    <Anchor inherit href={link(kind, id)} title={id}>
       {children}
     </Anchor>
   );

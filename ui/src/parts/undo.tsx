@@ -52,7 +52,7 @@ function UndoForm({ what, close, done }: Props) {
       (p) => {
         setPlan(p);
         setError(undefined);
-        setAll((known) => (known.length > 0 ? known : p.Undone));
+        setAll((known) => (known.length > 0 ? known : [...p.Undone, ...except].sort((a, b) => b - a)));
       },
       (err: unknown) => !leave.signal.aborted && (setError(err), setPlan(undefined)),
     );
@@ -73,10 +73,24 @@ function UndoForm({ what, close, done }: Props) {
     }
   }
 
+  // One that stands in the way of the others can be left out.
+  const obstacle = what.Rev === undefined && error instanceof ApiError ? /revision (\d+) cannot be taken back/.exec(error.message)?.[1] : undefined;
   const keep = (rev: number, kept: boolean) => setExcept((list) => (kept ? [...list, rev] : list.filter((r) => r !== rev)));
   return (
     <Stack gap="sm">
       {error !== undefined && <Problem error={error} title={error instanceof ApiError && error.status === 409 ? 'Somebody has changed it since' : undefined} />}
+      {obstacle && (
+        <Group gap="xs">
+          <Button size="xs" variant="light" onClick={() => keep(Number(obstacle), true)}>
+            Leave out revision {obstacle}
+          </Button>
+          {except.length > 0 && (
+            <Text size="xs" c="dimmed">
+              left out already: {except.join(', ')}
+            </Text>
+          )}
+        </Group>
+      )}
       {!plan && error === undefined && <Loader size="sm" aria-label="Looking what would be changed" />}
       {plan && <Plan plan={plan} />}
       {all.length > 1 && <Chosen all={all} except={except} keep={keep} />}
