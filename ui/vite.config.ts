@@ -14,5 +14,5 @@ export default defineConfig({
     chunkSizeWarningLimit: 700,
   },
   server: { proxy: { '/api': { target: process.env.DRP_ENDPOINT ?? 'https://127.0.0.1:8092', secure: false, ws: true } } },
-  test: { include: ['src/**/*.test.{ts,tsx}', 'icons/**/*.test.ts'] },
+  test: { include: ['src/**/*.test.{ts,tsx}', 'icons/**/*.test.ts'], testTimeout: 30_000 },
 });
