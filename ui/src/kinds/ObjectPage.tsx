@@ -2,7 +2,7 @@ import { Alert, Anchor, Badge, Button, Group, Loader, Menu, Stack, Tabs, Text } 
 import { useState } from 'react';
 import { useParams } from 'wouter';
 import { change, part } from '../api/client.ts';
-import { keyField } from '../api/types.ts';
+import { keyField, storedKey } from '../api/types.ts';
 import { navigate, useQueryState, useRest } from '../app/router.ts';
 import { isObject, type JsonObject } from '../lib/json.ts';
 import { bodyOf, withBody, type Kind } from '../lib/kind.ts';
@@ -32,7 +32,7 @@ export default function ObjectPage() {
   if (loading) return <Page title={key}><Loader size="sm" aria-label="Loading" /></Page>;
   if (error) return <Page title={key}><Problem error={error} /></Page>;
   if (!kind) return <Page title={key}><Empty title={`There is no kind ${name}`}><Anchor href="#/objects">All kinds</Anchor></Empty></Page>;
-  return <ObjectOf key={`${name}/${key}`} kind={kind} id={key} />;
+  return <ObjectOf key={`${name}/${key}`} kind={kind} id={/^\d+(\.\d+){3}$/.test(key) ? storedKey(name, { Addr: key }) : key} />;
 }
 
 function ObjectOf({ kind, id }: { kind: Kind; id: string }) {
@@ -45,7 +45,7 @@ function ObjectOf({ kind, id }: { kind: Kind; id: string }) {
   const writable = kind.can.change && object.ReadOnly !== true && !draft.missing;
   return (
     <OfKind value={kind.name}>
-      <Page title={id} before={<Anchor href={`#/objects/${kind.name}`} size="sm">{kind.name}</Anchor>} after={<Standing object={object} missing={draft.missing} />}
+      <Page title={String(object[keyField(kind.name)] ?? id)} before={<Anchor href={`#/objects/${kind.name}`} size="sm">{kind.name}</Anchor>} after={<Standing object={object} missing={draft.missing} />}
         actions={<Actions kind={kind} id={id} object={object} writable={writable} />}>
         <Stack gap="sm">
           <Notices kind={kind} id={id} object={object} draft={draft} />
@@ -169,7 +169,7 @@ function Views({ kind, id, draft, writable, saver }: ViewProps) {
           <Fields fields={fields} value={mine} onChange={change} flaws={flaws} />
         </Tabs.Panel>
         <Tabs.Panel value="templates" pt="md">
-          {kind.name === 'tasks' && <Text size="sm" mb="sm"><Anchor size="sm" href={`#/preview?task=${encodeURIComponent(id)}`}>Preview them on a machine</Anchor></Text>}
+          <Text size="sm" mb="sm"><Anchor size="sm" href={`#/preview?kind=${kind.name}&key=${encodeURIComponent(id)}`}>Preview them on a machine</Anchor></Text>
           <Fields fields={templates} value={mine} onChange={change} flaws={flaws} />
         </Tabs.Panel>
         <Tabs.Panel value="params" pt="md">

@@ -141,8 +141,8 @@ function Certificates() {
           <Text size="sm">Replaces a certificate and its key, both as PEM, at once and for good. They must fit each other.</Text>
           <Group align="flex-end" gap="xs">
             <Select label="Of" data={ports} value={of} onChange={(v) => setOf(v ?? 'system')} allowDeselect={false} />
-            <FileInput label="Certificate" placeholder="choose a file" value={cert} onChange={setCert} w={200} />
-            <FileInput label="Key" placeholder="choose a file" value={key} onChange={setKey} w={200} />
+            <FileInput label="Certificate file" value={cert} onChange={setCert} w={200} />
+            <FileInput label="Key file" value={key} onChange={setKey} w={200} />
             <Button type="submit" variant="default" disabled={!cert || !key}>Replace</Button>
           </Group>
           {error !== undefined && <Problem error={error} />}

@@ -68,7 +68,7 @@ export function fieldsOf(given: Schema, components: Components = {}, depth = 0):
 }
 
 // What a thing is called comes first, long texts and Meta last; the rest stays in its order.
-const place = (name: string) => (['Id', 'ID', 'Uuid', 'Addr', 'Name', 'Path', 'Description'].includes(name) ? 0 : ['Contents', 'Documentation', 'Meta'].indexOf(name) + 2);
+const place = (name: string) => (['Id', 'Uuid', 'Addr', 'Name', 'Path', 'Description'].includes(name) ? 0 : ['Contents', 'Documentation', 'Meta'].indexOf(name) + 2);
 
 // resolve follows a reference to a component; a description beside it wins.
 function resolve(schema: Schema | boolean | undefined, components: Components): Schema {

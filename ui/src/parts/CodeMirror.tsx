@@ -46,8 +46,9 @@ export default function CodeMirror({ label, value, onChange, language, marks, or
   }, [value]);
 
   useEffect(() => set(view.current!, parts.current.language, languages[language]), [language]);
-  useEffect(() => set(view.current!, parts.current.diff, original === undefined ? [] : unifiedMergeView({ original, mergeControls: onChange !== undefined, allowInlineDiffs: true,
-    collapseUnchanged: { margin: 3, minSize: 8 } })), [original, onChange === undefined]);
+  useEffect(() => set(view.current!, parts.current.diff, original === undefined ? [] : unifiedMergeView({
+    original, mergeControls: onChange === undefined ? false : wayBack, allowInlineDiffs: true, collapseUnchanged: { margin: 3, minSize: 8 },
+  })), [original, onChange === undefined]);
   useEffect(() => set(view.current!, parts.current.access, [
     EditorState.readOnly.of(onChange === undefined), EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
   ]), [label, onChange === undefined]);
@@ -62,6 +63,17 @@ export default function CodeMirror({ label, value, onChange, language, marks, or
   }, [marks, value]);
 
   return <div ref={host} style={{ height, overflow: 'hidden', border: '1px solid var(--mantine-color-default-border)', borderRadius: 'var(--mantine-radius-sm)' }} />;
+}
+
+// wayBack takes one part of the difference back. To accept one would do nothing: saving does that.
+function wayBack(type: 'reject' | 'accept', act: (e: MouseEvent) => void): HTMLElement {
+  if (type === 'accept') return document.createElement('span');
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.textContent = 'Undo';
+  button.title = 'As it is stored';
+  button.onclick = act;
+  return button;
 }
 
 function set(view: EditorView, part: Compartment, extension: Extension): void {
@@ -117,7 +129,7 @@ const look = EditorView.theme({
   '.cm-changedLine, .cm-insertedLine': { backgroundColor: 'light-dark(#edfaef, #18301e) !important' },
   '.cm-deletedText': { background: 'light-dark(#ffc9c9, #6b2b30) !important' },
   '.cm-changedText': { background: 'light-dark(#b2f2bb, #2b5c36) !important' },
-  '.cm-chunkButtons button': { color: 'var(--mantine-color-text)', backgroundColor: 'var(--mantine-color-default)', border: '1px solid var(--mantine-color-default-border)' },
+  '.cm-chunkButtons button': { color: 'var(--mantine-color-text)', backgroundColor: 'var(--mantine-color-default)', border: '1px solid var(--mantine-color-default-border)', borderRadius: '4px', padding: '0 8px', cursor: 'pointer', font: 'inherit' },
   '.cm-collapsedLines': { backgroundImage: 'none', backgroundColor: 'var(--mantine-color-default-hover)', color: 'light-dark(var(--mantine-color-gray-7), var(--mantine-color-dark-1))' },
 });
 
