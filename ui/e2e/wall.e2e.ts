@@ -67,10 +67,11 @@ test('the arrow keys lead from tile to tile, space selects, enter opens the mach
   await page.keyboard.press('Space');
   await page.keyboard.press('Shift+ArrowRight');
   await page.keyboard.press('Shift+ArrowRight');
-  await page.getByText('3 selected').waitFor();
+  await page.getByText('3 selected', { exact: true }).waitFor();
   expect(await page.locator('[aria-selected=true] [data-uuid]').evaluateAll((all) => all.map((e) => (e as HTMLElement).dataset.uuid))).toEqual(uuids.slice(0, 3));
+  await page.getByRole('button', { name: 'Change 3 selected' }).waitFor();
   await page.keyboard.press('Escape');
-  await page.getByText('3 selected').waitFor({ state: 'detached' });
+  await page.getByRole('region', { name: 'Selection' }).waitFor({ state: 'detached' });
   await page.keyboard.press('Enter');
   await page.waitForURL(new RegExp(`#/machines/${uuids[2]}`));
   await page.goBack();
@@ -125,7 +126,7 @@ test.each(['light', 'dark'] as const)('nothing keeps people out, %s', async (the
     await tile(page, 1).waitFor();
     await page.getByRole('button', { name: 'Select', exact: true }).click();
     await tile(page, 1).click();
-    await page.getByText('1 selected').waitFor();
+    await page.getByText('1 selected', { exact: true }).waitFor();
     expect(await axe(page)).toEqual([]);
     await screenshot(page, `wall-${size}-${theme}`);
     await page.context().close();

@@ -38,7 +38,14 @@ export function Icon({ name, color, label, size, className }: Props) {
   );
 }
 
-const href = (drawing: string) => new URL(`${dir}/${drawing}.svg`, document.baseURI).href;
+const hrefs = new Map<string, string>();
+
+/** Thousands of icons are of a few drawings. */
+function href(drawing: string): string {
+  let known = hrefs.get(drawing);
+  if (!known) hrefs.set(drawing, (known = new URL(`${dir}/${drawing}.svg`, document.baseURI).href));
+  return known;
+}
 
 // The table of names is a chunk of its own, asked for as soon as there may be icons.
 let find: Finder | undefined;

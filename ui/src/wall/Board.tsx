@@ -43,7 +43,7 @@ export function Board({ groups, heads, size, selection, onSelection, selecting }
     getScrollElement: () => scroller.current,
     estimateSize: (i) => (rows[i].tiles ? shape.height + shape.gap : headHeight),
     getItemKey: useCallback((i: number) => `${rows[i].group.key} ${rows[i].tiles ? i : ''} ${size}`, [rows, size]),
-    overscan: 4,
+    overscan: 2,
     // the tile that the tab key reaches stays there
     rangeExtractor: (range) => [...new Set([...defaultRangeExtractor(range), ...(keys.row >= 0 ? [keys.row] : [])])].sort((a, b) => a - b),
   });

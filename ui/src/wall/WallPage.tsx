@@ -6,6 +6,7 @@ import { countStates, machineStates, meaning } from '../lib/machine-state.ts';
 import { fieldGroups, groupTiles, sorter } from '../lib/wall.ts';
 import { useFleet } from '../live/fleet.ts';
 import { useParamValues } from '../live/values.ts';
+import { BulkMenu } from '../machines/BulkMenu.tsx';
 import { Empty } from '../parts/Empty.tsx';
 import { FilterBox } from '../parts/FilterBox.tsx';
 import { Icon } from '../parts/Icon.tsx';
@@ -50,6 +51,7 @@ export default function WallPage() {
   const size = (['s', 'm', 'l'].includes(wanted) ? wanted : fitting(fleet.items.length)) as Size;
   const present = useCallback((name: string) => presentValues(fleet.items, name), [fleet.items]);
   const select = useCallback((next: ReadonlySet<string>) => setSelection(next), []);
+  const chosen = useMemo(() => [...selection].flatMap((uuid) => fleet.byKey.get(uuid) ?? []), [selection, fleet.byKey]);
   const problem = fleet.error ?? error ?? values.error;
 
   return (
@@ -95,11 +97,9 @@ export default function WallPage() {
         </div>
       </div>
       {problem && <Problem error={problem} />}
-      {selection.size > 0 && (
-        <SelectionBar count={selection.size} all={shown.length} onAll={() => setSelection(new Set(shown.map((t) => t.machine.Uuid)))} onClear={() => setSelection(nobody)}>
-          <Button size="compact-sm" component="a" href={`#/machines?filter=${encodeURIComponent(`Uuid=In(${[...selection].join(',')})`)}`}>
-            Change them in the table
-          </Button>
+      {chosen.length > 0 && (
+        <SelectionBar count={chosen.length} all={shown.length} onAll={() => setSelection(new Set(shown.map((t) => t.machine.Uuid)))} onClear={() => setSelection(nobody)}>
+<BulkMenu machines={chosen} chosen byKey={fleet.byKey} />
         </SelectionBar>
       )}
       {fleet.complete && shown.length === 0 ? (
