@@ -207,6 +207,9 @@ test('a machine is steered: profiles, stage, retry, a plugin, lock, token, and d
   await page.getByText('picky has failed').waitFor();
   await page.getByText(/exit status|exited/i).first().waitFor();
   await screenshot(page, 'machine-failed');
+  await page.getByRole('tab', { name: 'Tasks' }).click();
+  await box(page, /^picky: failed/).waitFor();
+  expect(await axe(page)).toEqual([]);
   opens('picky');
   await page.getByRole('button', { name: 'Retry picky' }).click();
   await box(page, /^picky: done in/).waitFor();

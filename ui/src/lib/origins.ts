@@ -1,5 +1,7 @@
 // Where the values of params come from, as the server tells it (GET /machines/ID/params?origins=true).
 
+import { sortedBy } from './natural.ts';
+
 export interface Origin {
   Value: unknown;
   Kind: string;
@@ -39,8 +41,7 @@ export interface ParamRow extends Effective {
 /** The params by name whose name, value or origin has all the words in it. */
 export function paramRows(all: Readonly<Record<string, Effective>>, words: string, defaults: boolean): ParamRow[] {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-  return Object.keys(all)
-    .sort()
+  return sortedBy(Object.keys(all), (name) => name)
     .map((name) => ({ name, ...all[name] }))
     .filter((row) => defaults || row.Kind !== 'params')
     .filter((row) => {
