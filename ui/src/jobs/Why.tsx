@@ -12,11 +12,12 @@ const lastLines = 400; // of the log are looked at for the reason
 /** Why a job failed or stopped midway, with the lines that tell; nothing for other jobs. */
 export function Why({ job, source: { log, version, loading } }: { job: Job; source: JobLog }) {
   const reason = useMemo(() => {
+    if (loading || (job.State !== 'failed' && job.State !== 'incomplete')) return undefined;
     const last = log.last();
     const lines = Array.from({ length: Math.min(lastLines, last - log.first() + 1) }, (_, i, n = Math.max(log.first(), last - lastLines + 1)) => ({ number: n + i, text: log.text(n + i) }));
     return why(job, lines);
-  }, [job, log, version]);
-  if (!reason || (loading && job.State === 'failed')) return null;
+  }, [job, log, version, loading]);
+  if (!reason) return null;
   return (
     <Alert
       className={classes.reason}

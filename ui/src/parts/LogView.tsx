@@ -12,7 +12,7 @@ import { useJobLog, type JobLog } from './useJobLog.ts';
 import { useLogSearch } from './useLogSearch.ts';
 
 const rowHeight = 18; // pixels
-const windowSize = 200_000; // lines in the scroller at once: browsers cannot draw longer pages
+const windowSize = 50_000; // lines in the scroller at once: browsers cannot draw pages of any length
 
 /** The log of a job, live. It fills what it stands in. */
 export function LogView({ job, line }: { job: string; line?: number }) {

@@ -12,6 +12,8 @@ export interface JobLog {
   error?: unknown; // why there is none
 }
 
+const long = 20_000; // lines
+
 /** The log of a job, as it grows. */
 export function useJobLog(job: string): JobLog {
   const log = useRef<Log>(undefined);
@@ -22,13 +24,13 @@ export function useJobLog(job: string): JobLog {
   useEffect(() => {
     const leave = new AbortController();
     const set = (now: Partial<JobLog>) => !leave.signal.aborted && setAt((before) => ({ ...before, ...now }));
-    // However many parts come, the page is drawn once for those of a frame.
-    let frame = 0;
+    // However many parts come, the page is drawn once for those of a frame, and of a long log seldom.
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const draw = () => {
-      frame ||= requestAnimationFrame(() => {
-        frame = 0;
+      timer ??= setTimeout(() => {
+        timer = undefined;
         changed();
-      });
+      }, log.current!.last() > long ? 250 : 16);
     };
     const begin = () => {
       log.current = createLog();
@@ -61,7 +63,7 @@ export function useJobLog(job: string): JobLog {
     );
     return () => {
       leave.abort();
-      cancelAnimationFrame(frame);
+      clearTimeout(timer);
     };
   }, [job]);
 
