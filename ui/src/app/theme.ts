@@ -13,6 +13,7 @@ export const theme = createTheme({
     Loader: { defaultProps: { role: 'status' } }, // without a role its label may not be
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true, multiline: true, maw: 420 } },
     Modal: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
+    Notification: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
     Anchor: { defaultProps: { underline: 'hover' } },
   },
 });

@@ -45,7 +45,7 @@ export default function PluginsPage() {
           {plugins.error && <Problem error={plugins.error} />}
           {plugins.complete && plugins.items.length === 0 && (
             <Empty title="No plugins">
-              A plugin is a provider at work, with its params. <Anchor href="#/objects/plugins">Create one</Anchor>, or upload a provider that starts by itself.
+              A plugin is a provider at work, with its params. <Anchor href="#/objects/plugins" underline="always">Create one</Anchor>, or upload a provider that starts by itself.
             </Empty>
           )}
           {plugins.items.length > 0 && <PluginTable plugins={plugins.items} />}
