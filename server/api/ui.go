@@ -22,7 +22,7 @@ import (
 )
 
 // web serves the files of the web UI. Each is read, compressed and summed once, when it is first
-// asked for.
+// asked for; beside what is worth it the build has put a file that Brotli has compressed.
 type web struct {
 	api   *API
 	files fs.FS
@@ -31,8 +31,15 @@ type web struct {
 
 // asset is a file of the web UI as it is sent.
 type asset struct {
-	raw, zipped []byte // zipped: nil if it would not be smaller
-	sum         string // of raw, in hex
+	raw   []byte
+	coded []coded // the best first; none if it would not be smaller
+	sum   string  // of raw, in hex
+}
+
+// coded is a body in a content coding.
+type coded struct {
+	name string
+	body []byte
 }
 
 func (a *API) webRoutes(g *gin.Engine) {
@@ -87,7 +94,7 @@ func (w *web) serve(c *gin.Context) {
 		nonce = rand.Text()
 		body = bytes.Replace(body, []byte(noncePlace), []byte(`nonce="`+nonce+`"`), 1)
 	} else {
-		body = file.coded(h, takesGzip(c.Request.Header.Values("Accept-Encoding")))
+		body = file.choose(h, c.Request.Header.Values("Accept-Encoding"))
 	}
 	h.Set("Content-Security-Policy", policy(nonce))
 	if strings.HasPrefix(name, hashedFolder) {
@@ -96,19 +103,21 @@ func (w *web) serve(c *gin.Context) {
 	http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(body))
 }
 
-// coded is the body to send, compressed if that helps and may be.
-func (f *asset) coded(h http.Header, gzip bool) []byte {
+// choose finds the body to send, compressed if that helps and may be.
+func (f *asset) choose(h http.Header, accept []string) []byte {
 	h.Set("ETag", `"`+f.sum+`"`)
-	if f.zipped == nil {
+	if len(f.coded) == 0 {
 		return f.raw
 	}
 	h.Set("Vary", "Accept-Encoding")
-	if !gzip {
-		return f.raw
+	for _, c := range f.coded {
+		if takes(accept, c.name) {
+			h.Set("Content-Encoding", c.name)
+			h.Set("ETag", `"`+f.sum+"-"+c.name+`"`)
+			return c.body
+		}
 	}
-	h.Set("Content-Encoding", "gzip")
-	h.Set("ETag", `"`+f.sum+`-gzip"`)
-	return f.zipped
+	return f.raw
 }
 
 // asset is the file of the name, as it was made once.
@@ -123,11 +132,12 @@ func (w *web) asset(name string, may bool) (*asset, error) {
 	if err != nil {
 		return nil, err // and nothing is kept of names that are none
 	}
-	f, _ := w.made.LoadOrStore(name, sync.OnceValues(func() (*asset, error) { return newAsset(raw) }))
+	brotli, _ := fs.ReadFile(w.files, name+".br") // nil if there is none
+	f, _ := w.made.LoadOrStore(name, sync.OnceValues(func() (*asset, error) { return newAsset(raw, brotli) }))
 	return f.(func() (*asset, error))()
 }
 
-func newAsset(raw []byte) (*asset, error) {
+func newAsset(raw, brotli []byte) (*asset, error) {
 	sum := sha256.Sum256(raw)
 	f := &asset{raw: raw, sum: hex.EncodeToString(sum[:16])}
 	var b bytes.Buffer
@@ -139,17 +149,19 @@ func newAsset(raw []byte) (*asset, error) {
 	if err = errors.Join(err, zip.Close()); err != nil {
 		return nil, fmt.Errorf("compress a file of the web UI: %w", err)
 	}
-	if b.Len() < len(raw)*9/10 {
-		f.zipped = b.Bytes()
+	for _, c := range []coded{{"br", brotli}, {"gzip", b.Bytes()}} {
+		if len(c.body) > 0 && len(c.body) < len(raw)*9/10 {
+			f.coded = append(f.coded, c)
+		}
 	}
 	return f, nil
 }
 
-// takesGzip reads Accept-Encoding (RFC 9110, 12.5.3): gzip by name, or else whatever * says.
-func takesGzip(accept []string) bool {
+// takes reads Accept-Encoding (RFC 9110, 12.5.3): what it says of the coding by name, or else of *.
+func takes(accept []string, coding string) bool {
 	named, any := -1.0, -1.0
 	for _, one := range strings.Split(strings.Join(accept, ","), ",") {
-		coding, params, _ := strings.Cut(one, ";")
+		name, params, _ := strings.Cut(one, ";")
 		weight := 1.0
 		if q, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(params)), "q="); ok {
 			var err error
@@ -157,8 +169,8 @@ func takesGzip(accept []string) bool {
 				weight = 0
 			}
 		}
-		switch strings.ToLower(strings.TrimSpace(coding)) {
-		case "gzip", "x-gzip":
+		switch strings.TrimPrefix(strings.ToLower(strings.TrimSpace(name)), "x-") {
+		case coding:
 			named = max(named, weight)
 		case "*":
 			any = max(any, weight)

@@ -30,6 +30,8 @@ func built() fstest.MapFS {
 		"assets/main-1.css":     {Data: []byte("a{}")},
 		"assets/font-1.woff2":   {Data: []byte("\x00\x01\x02")},
 		"assets/deep/part-1.js": {Data: []byte(strings.Repeat("export {};", 1000))},
+		"assets/both-1.js":      {Data: bytes.Repeat([]byte("br"), 30_000)},
+		"assets/both-1.js.br":   {Data: []byte("by Brotli")},
 		"assets/.hidden.js":     {Data: []byte("secret")},
 		"assets/program.exe":    {Data: []byte("secret")},
 	}
@@ -87,7 +89,7 @@ func TestEveryFileOfTheUIIsServedWell(t *testing.T) {
 				}
 				return nil
 			}
-			if strings.HasPrefix(d.Name(), ".") || strings.HasSuffix(file, ".exe") {
+			if strings.HasPrefix(d.Name(), ".") || strings.HasSuffix(file, ".exe") || strings.HasSuffix(file, ".br") {
 				if got := ask("GET", "/ui/"+file); got.StatusCode != 404 {
 					t.Errorf("%s: %s: got %d, want 404", name, file, got.StatusCode)
 				}
@@ -103,8 +105,8 @@ func TestEveryFileOfTheUIIsServedWell(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if name == "made up" && served != 6 {
-			t.Errorf("%d files served, want 6", served)
+		if name == "made up" && served != 7 {
+			t.Errorf("%d files served, want 7", served)
 		}
 	}
 }
@@ -114,7 +116,7 @@ var anyNonce = regexp.MustCompile(`nonce="[^"]*"`)
 func checkFile(t *testing.T, ask func(string, string, ...string) *http.Response, file string, want []byte) {
 	t.Helper()
 	path := "/ui/" + file
-	plain, zipped, head := ask("GET", path), ask("GET", path, "Accept-Encoding", "br, gzip;q=0.5"), ask("HEAD", path)
+	plain, zipped, head := ask("GET", path), ask("GET", path, "Accept-Encoding", "zstd, gzip;q=0.5"), ask("HEAD", path)
 	for how, got := range map[string]*http.Response{"plain": plain, "zipped": zipped, "HEAD": head} {
 		h := got.Header
 		if got.StatusCode != 200 || h.Get("Content-Type") == "" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" ||
@@ -164,6 +166,21 @@ func TestAcceptEncodingIsObeyed(t *testing.T) {
 			t.Errorf("Accept-Encoding %q: coded %v, want %v", accept, coded, want)
 		}
 		bodyOf(t, got)
+	}
+}
+
+// TestBrotliGoesFirst, where the build has made it and the client takes it.
+func TestBrotliGoesFirst(t *testing.T) {
+	for accept, want := range map[string]string{"gzip, deflate, br, zstd": "br", "br": "br", "*": "br", "gzip": "gzip", "br;q=0, gzip": "gzip", "": ""} {
+		got := asked(built())("GET", "/ui/assets/both-1.js", "Accept-Encoding", accept)
+		if coding := got.Header.Get("Content-Encoding"); coding != want || got.Header.Get("Vary") != "Accept-Encoding" || strings.Contains(got.Header.Get("ETag"), "-") != (want != "") {
+			t.Errorf("Accept-Encoding %q: coding %q, want %q; %v", accept, coding, want, got.Header)
+		}
+		if want == "br" {
+			if raw, err := io.ReadAll(got.Body); err != nil || string(raw) != "by Brotli" {
+				t.Errorf("Accept-Encoding %q: body %.20q, %v", accept, raw, err)
+			}
+		}
 	}
 }
 

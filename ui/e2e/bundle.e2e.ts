@@ -1,15 +1,24 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { brotliDecompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { browser, login, server } from './harness.ts';
 
 const s = await server();
 
+const assets = resolve(import.meta.dirname, '../dist/assets');
+
 /** What may come over the wire before the overview is there, compressed. */
-const most = 250_000; // bytes
+const most = 250 * 1024; // bytes
+
+test('what is sent compressed by Brotli is the file beside it', () => {
+  const packed = readdirSync(assets).filter((f) => f.endsWith('.br'));
+  expect(packed.length).toBeGreaterThan(5);
+  for (const f of packed) expect(brotliDecompressSync(readFileSync(`${assets}/${f}`)).equals(readFileSync(`${assets}/${f.slice(0, -3)}`)), f).toBe(true);
+});
 
 test('the first load, up to the overview, is small and holds no editor', async () => {
-  expect(readdirSync(resolve(import.meta.dirname, '../dist/assets')).some((f) => f.startsWith('CodeMirror'))).toBe(true);
+  expect(readdirSync(assets).some((f) => f.startsWith('CodeMirror'))).toBe(true);
   const context = await (await browser()).newContext({ ignoreHTTPSErrors: true });
   const page = await context.newPage();
   const loaded: { name: string; bytes: Promise<number> }[] = [];
