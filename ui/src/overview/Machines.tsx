@@ -1,5 +1,6 @@
 import { Anchor, Text } from '@mantine/core';
 import type { Machine, Profile } from '../api/types.ts';
+import { namesItself, roleOf } from '../lib/cluster.ts';
 import { countStates, currentTask, machineStates, meaning, progress } from '../lib/machine-state.ts';
 import { naturalKey } from '../lib/natural.ts';
 import type { Fleet } from '../live/fleet.ts';
@@ -104,7 +105,7 @@ interface Shared {
 /** The clusters there are, with who is in them and who leads them. */
 export function useClusters(fleet: Fleet): Shared[] {
   const { items: profiles } = useObjects<Profile>('profiles');
-  return profiles.filter(isCluster).map((profile) => {
+  return profiles.filter(namesItself).map((profile) => {
     const members = fleet.items.filter((m) => m.Profiles.includes(profile.Name));
     return { profile, members, leaders: leadersOf(profile, members) };
   });
@@ -149,13 +150,10 @@ export function Clusters({ clusters, state }: { clusters: Shared[]; state: Fleet
   );
 }
 
-/** A profile that names itself is what the machines of a cluster share. */
-const isCluster = (p: Profile) => ['cluster-profile', 'cluster/profile'].some((name) => p.Params?.[name] === p.Name);
-
 /** Members that a param named after leading names by UUID or by name. */
 function leadersOf(p: Profile, members: Machine[]): Machine[] {
   const named = Object.entries(p.Params ?? {})
-    .filter(([name]) => /leader|manager|master|primary/i.test(name))
+    .filter(([name]) => roleOf(name))
     .flatMap(([, v]) => (Array.isArray(v) ? v : [v]));
   return members.filter((m) => named.some((v) => v === m.Uuid || v === m.Name));
 }
