@@ -34,7 +34,7 @@ export default function ClustersPage() {
       )}
       {list.length > 0 && (
         <div className={classes.wide}>
-          <Table>
+          <Table miw="40rem">
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Cluster</Table.Th>

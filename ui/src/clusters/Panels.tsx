@@ -66,7 +66,7 @@ export function Barriers({ cluster, now, waitsKnown }: { cluster: Cluster; now: 
             {b.here.length > 8 && <div className={classes.quiet}>{b.here.length - 8} more wait</div>}
             {b.lacks.slice(0, 3).map((l) => (
               <div key={l} className={classes.quiet}>
-                {l}
+                {plain(l)}
               </div>
             ))}
           </li>
@@ -75,6 +75,9 @@ export function Barriers({ cluster, now, waitsKnown }: { cluster: Cluster; now: 
     </Panel>
   );
 }
+
+/** What the server says is missing, without the way to a param. */
+const plain = (reason: string) => reason.replace(/^\w+\/\S+: /, '').replace(/\/Params\/([^\s:]+)/g, (_, name: string) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
 
 const busy = (list: readonly Member[]) => list.filter((m) => m.state !== 'done' && m.state !== 'idle');
 
@@ -160,7 +163,7 @@ export function Failures({ list }: { list: readonly Failure[] }) {
   if (!list.length) return null;
   return (
     <Alert color="red" variant="light" title={list.length === 1 ? 'One machine failed' : `${list.length} machines failed`} role="alert">
-      <ul className={classes.list}>
+      <ul className={`${classes.list} ${classes.failures}`}>
         {list.slice(0, most).map((f) => (
           <li key={f.job.Uuid}>
             <Ref kind="machines" id={f.member.machine.Uuid}>

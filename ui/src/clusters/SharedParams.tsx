@@ -27,7 +27,7 @@ export function SharedParams({ params, log, names, goTo, past }: Props) {
     <Panel title="Shared params">
       {keys.length === 0 && <Text size="sm" c="dimmed">The profile holds no params.</Text>}
       <div className={classes.wide}>
-        <Table fz="sm" verticalSpacing={4}>
+        <Table fz="sm" verticalSpacing={4} miw="40rem">
           <Table.Thead>
             <Table.Tr>
               <Table.Th>Param</Table.Th>

@@ -6,9 +6,11 @@ import classes from './clusters.module.css';
 
 /** The machines of a cluster, each by its own icon and colour; who leads stands out, whatever icon it has. */
 export function Tiles({ cluster }: { cluster: Cluster }) {
+  const many = cluster.members.length > crowd;
+  const list = many ? [...cluster.members].sort((a, b) => weight(b) - weight(a)) : cluster.members;
   return (
-    <div className={classes.tiles} role="list" aria-label="Members">
-      {cluster.members.map((m) => (
+    <div className={many ? `${classes.tiles} ${classes.many}` : classes.tiles} role="list" aria-label="Members">
+      {list.map((m) => (
         <div role="listitem" key={m.machine.Uuid}>
           <Tile member={m} />
         </div>
@@ -16,6 +18,10 @@ export function Tiles({ cluster }: { cluster: Cluster }) {
     </div>
   );
 }
+
+/** From so many on they scroll in a part of the page, those to look at first. */
+const crowd = 30;
+const weight = (m: Member) => Number(m.leads) * 2 + Number(m.state === 'failed');
 
 function Tile({ member }: { member: Member }) {
   const { machine: m, leads, roles, state, done, total } = member;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HistoryEntry, Job, Machine, Param, Profile, Task } from '../api/types.ts';
-import { clusterOf, currentRun, elections, isCluster, leaderParams, mergeColumns, namedIn, rolesOf, stepsOf, waitsForOthers, wanted, writes, type Column, type Facts, type Waiting } from './cluster.ts';
+import { clusterOf, decidingTasks, currentRun, elections, isCluster, leaderParams, mergeColumns, namedIn, rolesOf, stepsOf, waitsForOthers, wanted, writes, type Column, type Facts, type Waiting } from './cluster.ts';
 import { chance } from './random.testing.ts';
 
 const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
@@ -87,6 +87,13 @@ describe('a cluster', () => {
     const won = clusterOf(facts({ ...voting, profile: profile({ 'pack/leader': uuid(1) }) }));
     expect([won.state, won.leaders.map((m) => m.machine.Name)]).toEqual(['working', ['m1']]);
     expect(clusterOf(facts({ machines: [machine(1), machine(2)] })).state).toBe('working');
+  });
+
+  it('tells the tasks that decide who leads from those that only speak of it', () => {
+    const list = [task('begin', 'for x in pack/leaders; do'), { ...task('cluster-elect', 'append pack/leaders'), Description: '' }];
+    expect([...decidingTasks(list, ['pack/leaders'])]).toEqual(['cluster-elect']);
+    expect([...decidingTasks(list.slice(0, 1), ['pack/leaders'])]).toEqual(['begin']);
+    expect([...decidingTasks([...tasks.values()], ['pack/leader'])]).toEqual(['vote']);
   });
 
   it('takes a failure for a consequence when it waited while the first failed', () => {

@@ -360,13 +360,20 @@ function overall({ members, leaders, leaderParams, failures, columns }: Cluster,
   return 'working';
 }
 
-/** Somebody works at, or is about to begin, a task that decides who leads. */
+/** Somebody works at, or is to do next after others, a task that decides who leads. */
 function electing(members: readonly Member[], columns: readonly Column[], tasks: ReadonlyMap<string, Task>, params: readonly string[]): boolean {
-  const decides = (c: Column) => {
-    const t = tasks.get(c.task);
-    return Boolean(t && params.some((p) => t.RequiredParams?.includes(p) || t.Templates?.some((x) => x.Contents?.includes(p))));
-  };
-  return members.some((m) => m.cells.some((c, i) => ['queued', 'running', 'waiting'].includes(c.state) && decides(columns[i]!)));
+  const deciding = decidingTasks(columns.flatMap((c) => tasks.get(c.task) ?? []), params);
+  return members.some((m) => m.done > 0 && m.at !== undefined && deciding.has(m.at.task)) || members.some((m) => m.cells.some((c, i) => c.job && c.state !== 'done' && deciding.has(columns[i]!.task)));
+}
+
+const election = /\b(elect\w*|leaders?|votes?|voting)\b/i;
+
+/** The tasks that decide who leads: those that say so, or else all whose scripts speak of the params of leaders. */
+export function decidingTasks(tasks: readonly Task[], params: readonly string[]): Set<string> {
+  const names = (list: readonly Task[]) => new Set(list.map((t) => t.Name));
+  const speak = tasks.filter((t) => params.some((p) => t.RequiredParams?.includes(p) || t.Templates?.some((x) => x.Contents?.includes(p))));
+  const say = speak.filter((t) => params.some((p) => t.RequiredParams?.includes(p)) || election.test(`${t.Name} ${t.Description ?? ''}`.replaceAll('-', ' ')));
+  return names(say.length ? say : speak);
 }
 
 function barriersOf(members: readonly Member[], columns: readonly Column[], tasks: ReadonlyMap<string, Task>, waits: ReadonlyMap<string, Waiting>): Barrier[] {
@@ -401,11 +408,10 @@ function failuresOf(members: readonly Member[], columns: readonly Column[], task
     member.cells.flatMap((cell, i): Failure[] => (cell.state === 'failed' && cell.job ? [{ member, column: columns[i], job: cell.job, follows: false }] : [])),
   );
   list.sort((a, b) => a.job.EndTime.localeCompare(b.job.EndTime));
-  const first = list[0];
-  for (const f of list.slice(1)) {
-    f.follows = waitsForOthers(tasks.get(f.job.Task)) && Date.parse(f.job.StartTime) <= Date.parse(first!.job.EndTime);
-  }
-  return list;
+  const waited = (f: Failure) => waitsForOthers(tasks.get(f.job.Task));
+  const first = list.find((f) => !waited(f)) ?? list[0]; // who waits may end before the one that it hears of
+  for (const f of list) f.follows = f !== first && waited(f) && f.job.StartTime <= first!.job.EndTime;
+  return [...list.filter((f) => !f.follows), ...list.filter((f) => f.follows)];
 }
 
 // What the history of the shared profile tells
