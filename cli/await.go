@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -358,4 +359,16 @@ func (p *progress) end() {
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// waits lists who waits at the server just now.
+func (a *app) waits() *cobra.Command {
+	list := a.command(verb{
+		use: "list", short: "List who waits just now, for what, and what is missing",
+		long: "Print everybody who waits at the server (drp wait, and scripts of tasks), the longest first: since when, for\n" +
+			"which machine and job, for what, and what is missing at present. It shows waits for what you may see.",
+		example: "drp waits list -F table -J Since,Machine,Job,Reason", args: none,
+		run: func(ctx context.Context, _ []string) error { return a.prints(a.do(ctx, http.MethodGet, "waits", nil)) },
+	})
+	return a.group("waits", "Access commands relating to waits", "Tell who waits for what.", "drp waits list", list)
 }

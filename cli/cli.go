@@ -138,7 +138,7 @@ func New(name string, s IO, d Deps) *cobra.Command {
 	for _, k := range a.kinds() {
 		root.AddCommand(k.command())
 	}
-	root.AddCommand(a.contents(), a.blobs("files"), a.blobs("isos"), a.prefs(), a.events(), a.logs(), a.history(), a.undo())
+	root.AddCommand(a.contents(), a.blobs("files"), a.blobs("isos"), a.prefs(), a.events(), a.logs(), a.waits(), a.history(), a.undo())
 	root.AddCommand(a.info(), a.objects(), a.extended(), a.system(), a.debug())
 	root.AddCommand(a.explain(), a.edit(), a.diff(), a.apply(), a.servers(), a.completion(), a.autocomplete())
 	root.AddCommand(a.agent(), a.fingerprint(), a.gohai(), a.version(), a.proxy())

@@ -121,6 +121,7 @@ jobs log j --follow
 
 logs get
 logs watch
+waits list
 
 machines workflow m w
 machines workflow m w -f

@@ -1,5 +1,5 @@
 import { Alert, Button, Loader, Progress, Text } from '@mantine/core';
-import { useCallback, useMemo } from 'react';
+import { useCallback, useEffect, useMemo } from 'react';
 import { useParams } from 'wouter';
 import { useQueryState } from '../app/router.ts';
 import { clusterOf, elections, writes, type Cluster, type Facts } from '../lib/cluster.ts';
@@ -33,6 +33,10 @@ export default function ClusterPage() {
 
   const moments = at && past ? past.replay.moments : undefined;
   const index = moments?.length ? indexAt(moments, at) : undefined;
+  const before = moments !== undefined && moments.length > 0 && Number(at) < moments[0]!.rev;
+  useEffect(() => {
+    if (before && reach === 'run') setReach('all'); // the moment is older than what was read
+  }, [before, reach, setReach]);
   const then = index === undefined ? undefined : moments![index];
   const shown = useMemo<Facts | undefined>(() => {
     if (!facts) return undefined;

@@ -77,6 +77,10 @@ export function usePast(facts: Omit<Facts, 'now'> | undefined, wanted: boolean, 
     let mine = true;
     setLoading(true);
     load(latest.current!, reach)
+      .catch((err: unknown) => {
+        if (reach === 'run' && err instanceof ApiError && err.status === 410) return load(latest.current!, 'all'); // what is kept still
+        throw err;
+      })
       .then(async (p) => (await extend(latest.current!, p)) ?? p) // what came while it was read
       .then((p) => mine && (setPast(p), setProblem(undefined)))
       .catch((err: unknown) => mine && setProblem(err))
