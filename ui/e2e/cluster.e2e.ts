@@ -5,7 +5,7 @@ import { axe, demoCluster, screenshot, server, visit, type Server } from './harn
 
 let s: Server;
 let cluster: Awaited<ReturnType<typeof demoCluster>>;
-let page: Page;
+let end: Shown; // as it was seen live
 
 /** What the page shows at a moment. */
 interface Shown {
@@ -54,7 +54,7 @@ beforeAll(async () => {
 
 describe('the page of a cluster', () => {
   it('shows how it comes up while it does', async () => {
-    page = await visit(s, `#/clusters/${cluster.profile}`);
+    const page = await visit(s, `#/clusters/${cluster.profile}`);
     await waitFor(page, '[data-machine="node-5"]');
     await screenshot(page, 'cluster-start');
     expect(await page.locator('[data-leader]').count()).toBe(0);
@@ -85,14 +85,15 @@ describe('the page of a cluster', () => {
     const seen = await page.evaluate(() => (window as unknown as { seen: { leaders: number; state: string | undefined; missing: boolean }[] }).seen);
     const first = seen.findIndex((x) => x.leaders > 0);
     expect(seen.slice(first).every((x) => x.leaders === 1)).toBe(true);
-    const end = await read(page);
+    end = await read(page);
     expect(Object.values(end.tiles).filter((t) => t.icon === 'anchor' && t.leads)).toHaveLength(1);
     expect(Object.keys(end.cells)).toHaveLength(7 * cluster.members.length);
     expect(new Set(Object.values(end.cells))).toEqual(new Set(['done']));
   });
 
   it('shows every moment again, from history alone, as the server recorded it', async () => {
-    const live = await read(page);
+    const page = await visit(s, `#/clusters/${cluster.profile}`);
+    await waitFor(page, '[data-cluster-state="done"]');
     await page.getByRole('button', { name: 'Replay' }).click();
     await waitFor(page, '[aria-label="History"]');
     for (const name of [/elected/, /cluster-sync done/, /all are done/]) {
@@ -116,7 +117,7 @@ describe('the page of a cluster', () => {
     await page.keyboard.press('End');
     await page.getByRole('button', { name: 'Next change' }).and(page.locator(':disabled')).waitFor();
     const { moment: _, ...newest } = await read(page);
-    const { moment: __, ...then } = live;
+    const { moment: __, ...then } = end;
     expect(newest).toEqual(then);
 
     await page.getByRole('button', { name: 'Back to live' }).click();
