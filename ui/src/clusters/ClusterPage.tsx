@@ -1,5 +1,5 @@
 import { Alert, Button, Loader, Progress, Text } from '@mantine/core';
-import { useCallback, useEffect, useMemo } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useParams } from 'wouter';
 import { useQueryState } from '../app/router.ts';
 import { clusterOf, elections, writes, type Cluster, type Facts } from '../lib/cluster.ts';
@@ -25,7 +25,7 @@ export default function ClusterPage() {
   const { profile = '' } = useParams<{ profile: string }>();
   const name = decodeURIComponent(profile);
   const { facts, loading, missing, error } = useFacts(name);
-  const [at, setAt] = useQueryState('at');
+  const { at, setAt, move } = useMoment();
   const [reach, setReach] = useQueryState('reach', 'run');
   const history = useProfileHistory(name);
   const { past, problem, loading: reading } = usePast(facts, at !== '', reach as Reach);
@@ -84,7 +84,7 @@ export default function ClusterPage() {
         </Alert>
       )}
       {at !== '' && past && index !== undefined && (
-        <Timeline past={past} index={index} go={(i) => setAt(String(moments![i]!.rev))} leave={() => setAt('', { push: true })} reach={reach as Reach} setReach={setReach} />
+        <Timeline past={past} index={index} go={(i) => move(String(moments![i]!.rev))} leave={() => setAt('', { push: true })} reach={reach as Reach} setReach={setReach} />
       )}
       {at !== '' && !cluster && past && <Empty title="The profile did not exist at this moment" />}
       {cluster && (at === '' || then) && (
@@ -153,6 +153,37 @@ function Fact({ name, children }: { name: string; children: React.ReactNode }) {
       <dd>{children}</dd>
     </div>
   );
+}
+
+const pause = 300; // milliseconds
+
+/**
+ * The moment that stands in the address. Who moves through history goes ahead of the address, which
+ * follows after a pause: browsers take only so many changes of it.
+ */
+function useMoment() {
+  const [at, write] = useQueryState('at');
+  const [ahead, setAhead] = useState<string>();
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const setAt = useCallback(
+    (rev: string, how?: { push?: boolean }) => {
+      clearTimeout(timer.current);
+      setAhead(undefined);
+      write(rev, how);
+    },
+    [write],
+  );
+  const move = useCallback(
+    (rev: string) => {
+      setAhead(rev);
+      clearTimeout(timer.current);
+      timer.current = setTimeout(() => setAt(rev), pause);
+    },
+    [setAt],
+  );
+  useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => setAhead(undefined), [at]); // by the back button, or since it has followed
+  return { at: ahead ?? at, setAt, move };
 }
 
 /** The moment of a revision, or the last before it. */
