@@ -225,7 +225,7 @@ test('nothing serious in both themes, and nothing wider than a narrow screen', a
       await go(page, `#/${place}`);
       await page.getByRole('heading', { level: 1 }).first().waitFor();
       await page.getByLabel(/^Loading/).first().waitFor({ state: 'detached' });
-      await page.locator('[data-field], [role=grid], [role=list], [data-param], table, fieldset, dl').first().waitFor();
+      await page.locator('[data-field], [role=grid], [role=list], [data-param], [role=tabpanel], table, fieldset, dl').filter({ visible: true }).first().waitFor();
       expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${place} ${width}`).toBeLessThanOrEqual(0);
       if (!looked.has(place)) continue;
       await screenshot(page, `kinds-${place.replace(/\W+/g, '-')}-${theme}-${width}`);
