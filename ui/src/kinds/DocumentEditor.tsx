@@ -1,5 +1,5 @@
 import { Group, SegmentedControl, Stack, Switch, Text } from '@mantine/core';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { equal, type Json, type JsonObject } from '../lib/json.ts';
 import { read, write, type Notation } from '../lib/text.ts';
 import { Editor } from '../parts/Editor.tsx';
@@ -21,18 +21,23 @@ export function DocumentEditor({ label, value, stored, schema, onChange, onBroke
   const [text, setText] = useState(() => write(value, notation));
   const reading = read(text, notation, schema);
 
+  // Only a value that is another one takes the place of the text, which may be no document for a while.
+  const seen = useRef(value);
   useEffect(() => {
-    if (!equal(read(text, notation).value, value)) setText(write(value, notation));
-    // A value from elsewhere takes the place of the text; what is typed only becomes the value.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [value]);
+    if (equal(seen.current, value)) return;
+    seen.current = value;
+    setText(write(value, notation));
+    onBroken?.(false);
+  }, [value, notation, onBroken]);
 
   const type = (next: string) => {
     setText(next);
     const now = read(next, notation);
     const broken = !isDocument(now.value);
     onBroken?.(broken);
-    if (!broken) onChange?.(now.value as JsonObject);
+    if (broken) return;
+    seen.current = now.value as JsonObject;
+    onChange?.(seen.current);
   };
   const turn = (to: Notation) => {
     setNotation(to);

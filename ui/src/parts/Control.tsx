@@ -259,16 +259,19 @@ const isWide = (f: Field, value: Maybe) =>
 function JsonControl(p: Edited) {
   const [text, setText] = useState(() => show(p.value));
   const reading = text.trim() === '' ? { value: undefined, marks: [] } : read(text, 'json');
+  // Only a value from elsewhere takes the place of what is typed.
+  const seen = useRef(p.value);
   useEffect(() => {
-    const now = read(text, 'json');
-    if (p.value !== undefined && !equal(now.value, p.value)) setText(show(p.value));
-    // Only a value from elsewhere takes the place of what is typed.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
+    if (equal(seen.current, p.value)) return;
+    seen.current = p.value;
+    setText(show(p.value));
   }, [p.value]);
   const type = (t: string) => {
     setText(t);
     const now = read(t, 'json');
-    if (now.value !== undefined) p.onChange(now.value);
+    if (now.value === undefined) return;
+    seen.current = now.value;
+    p.onChange(now.value);
   };
   const below = flawsAt(p.flaws ?? [], p.path ?? '').filter((f) => f.path !== (p.path ?? ''));
   return (
