@@ -365,8 +365,9 @@ func isTerminal(w io.Writer) bool {
 func (a *app) waits() *cobra.Command {
 	list := a.command(verb{
 		use: "list", short: "List who waits just now, for what, and what is missing",
-		long: "Print everybody who waits at the server (drp wait, and scripts of tasks), the longest first: since when, for\n" +
-			"which machine and job, for what, and what is missing at present. It shows waits for what you may see.",
+		long: "Print everybody who waits at the server (wait, show --wait and exists --wait, and scripts of tasks that call\n" +
+			"them), the longest first: since when, for which machine and job, for what, and what is missing at present.\n" +
+			"For.Since is a wait for any change of an object. It shows waits for what you may see.",
 		example: "drp waits list -F table -J Since,Machine,Job,Reason", args: none,
 		run: func(ctx context.Context, _ []string) error { return a.prints(a.do(ctx, http.MethodGet, "waits", nil)) },
 	})

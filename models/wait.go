@@ -108,7 +108,8 @@ type Missing struct {
 	Found  json.RawMessage `json:",omitempty"` // what is there instead; absent: nothing is
 }
 
-// Waiting is somebody who waits just now, and for what.
+// Waiting is somebody who waits just now, and for what. A long poll waits for another version than
+// Since, which is any change.
 type Waiting struct {
 	Id      string    // of the request; who asks again gets another
 	Since   time.Time // when the request began

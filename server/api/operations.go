@@ -154,7 +154,7 @@ var singles = map[string]route{
 	"POST /events":            {summary: "Send an event to all who watch", in: input{models.Event{}}, status: http.StatusNoContent},
 	"POST /whoami":            {summary: "Find out which machine a host is", more: "Result names the machine that resembles it most, and has a token of it; it is empty when none does.", in: models.Whoami{}, out: models.Whoami{}},
 	"POST /wait":              {summary: "Wait until something is true", in: models.Wait{}, out: models.Outcome{}},
-	"GET /waits":              {summary: "List who waits at POST /wait, for what, and what is missing", more: "Waits for what the caller may see. Events of type waits tell when somebody begins (create) or ends (delete) to wait.", out: []models.Waiting{}},
+	"GET /waits":              {summary: "List who waits, for what, and what is missing", more: "At POST /wait, or by a long poll (GET with If-None-Match and Prefer: wait), which is shown as a wait for any change Since. Waits for what the caller may see. Events of type waits tell when somebody begins (create) or ends (delete) to wait.", out: []models.Waiting{}},
 	"GET /ws":                 {summary: "Watch events", more: "A websocket: send register TYPE.ACTION.KEY.", out: upgrade{}, status: http.StatusSwitchingProtocols, query: []string{"token"}},
 	"GET /ws/:endpoint":       {summary: "Watch the events of the server of this id", out: upgrade{}, status: http.StatusSwitchingProtocols, query: []string{"token"}},
 

@@ -124,6 +124,10 @@ func (a *API) changed(r *request, k *models.KindInfo, e *objects.Entry) (*object
 	}
 	ctx, cancel := r.until(min(wait, maxWait))
 	defer cancel()
+	if wait > 0 {
+		next := models.Predicate{Kind: k.Name, Key: e.Object.Key(), Since: etag(e)}
+		defer a.waits.enter(a, r, &models.Wait{For: next, Timeout: text})()
+	}
 	n, err := a.Objects.Await(ctx, k.Name, e.Object.Key(), e.Rev)
 	if r.ctx.Err() != nil {
 		return nil, r.ctx.Err()

@@ -14,7 +14,8 @@ import (
 	"drp/server/objects"
 )
 
-// waits is who waits at POST /wait just now. It is kept here rather than with the predicates: of
+// waits is who waits just now, at POST /wait or by a long poll for the next version of an object,
+// which waits for any change since the one that it has. It is kept here rather than with the predicates: of
 // those that are equal only one is evaluated, and it does not matter there who asks.
 type waits struct {
 	mu   sync.Mutex
@@ -23,7 +24,8 @@ type waits struct {
 
 // enter notes that the caller waits; what it returns is to be called when that is over.
 func (s *waits) enter(a *API, r *request, w *models.Wait) (leave func()) {
-	one := &models.Waiting{Id: models.NewUUID(), Since: a.Now().UTC(), Who: r.actor.Name, Job: objects.JobOf(r.ctx), Wait: *w}
+	job := objects.JobOf(a.forJob(r.ctx, r.who.Name, r.GetHeader(jobHeader))) // of a GET it is not known yet
+	one := &models.Waiting{Id: models.NewUUID(), Since: a.Now().UTC(), Who: r.actor.Name, Job: job, Wait: *w}
 	one.Machine, _ = strings.CutPrefix(r.actor.Name, "machine:")
 	if one.Machine == one.Who {
 		one.Machine = ""
