@@ -1,6 +1,16 @@
+const made = new Map<string, string>(); // lists are sorted again and again, mostly the same texts
+const most = 50_000;
+
 /** naturalKey is a text that orders as people count: web2 before web10, in any case of letters. */
-export const naturalKey = (s: string): string =>
-  s.toLowerCase().replace(/\d+/g, (digits) => digits.replace(/^0+(?=\d)/, '').padStart(16, '0'));
+export function naturalKey(s: string): string {
+  let key = made.get(s);
+  if (key === undefined) {
+    key = s.toLowerCase().replace(/\d+/g, (digits) => digits.replace(/^0+(?=\d)/, '').padStart(16, '0'));
+    if (made.size >= most) made.clear();
+    made.set(s, key);
+  }
+  return key;
+}
 
 export type SortKey = string | number | boolean;
 

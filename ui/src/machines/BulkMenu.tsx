@@ -15,17 +15,18 @@ interface Props {
   machines: readonly Machine[]; // to change: those that are selected, or all of the filter
   chosen: boolean;
   byKey: ReadonlyMap<string, Machine>;
+  ready?: boolean; // all of them are known: a part would be changed for the whole
 }
 
 /** BulkMenu is what can be done to many machines at once. */
-export function BulkMenu({ machines, chosen, byKey }: Props) {
+export function BulkMenu({ machines, chosen, byKey, ready = true }: Props) {
   const [open, setOpen] = useState<{ verb: Verb; machines: readonly Machine[] }>();
   const n = machines.length.toLocaleString('en');
   return (
     <>
       <Menu position="bottom-end" width={220}>
         <Menu.Target>
-          <Button size="xs" variant="default" disabled={machines.length === 0} rightSection={<Icon name="caret down" />}>
+          <Button size="xs" variant="default" disabled={machines.length === 0 || !(ready || chosen)} rightSection={<Icon name="caret down" />}>
             {chosen ? `Change ${n} selected` : `Change all ${n}`}
           </Button>
         </Menu.Target>

@@ -60,21 +60,26 @@ export default function MachinesPage() {
 
   const access = useMemo<Access<Machine>>(() => ({ key: rowKey, param: (m, name) => effective.value(m.Uuid, name) }), [effective]);
   const reading = asked.length > 0 ? access : plain; // values come one after another: no matter to a filter that asks for none
-  const fields = language?.fields;
-  const found = useMemo(() => {
-    if (!fields) return text === '' ? items : [];
-    return filter.words.length + filter.terms.length === 0 ? items : items.filter(compileFilter(filter, fields, reading));
-  }, [items, filter, fields, reading, text]);
   const { state } = fleet;
-  const counts = useMemo(() => countStates(found.map(state)), [found, state]);
-  const rows = useMemo(() => (stateShown ? found.filter((m) => state(m) === stateShown) : found), [found, state, stateShown]);
-
   const columns = useMemo(() => {
     const names = new Set([...(language?.params ?? []), ...paramNames]);
     return [...machineColumns(state), ...paramColumns([...names], effective)];
   }, [state, language, paramNames, effective]);
+  // Sorted before it is filtered: what is typed changes which rows there are, not their order.
+  const by = columns.find((c) => c.id === sortName)?.sort;
+  const ordered = useMemo(() => (by ? sortedBy(items, by, sort.startsWith('-')) : items), [items, by, sort]);
+
+  const fields = language?.fields;
+  const wanted = text !== '';
+  const found = useMemo(() => {
+    if (!fields) return wanted ? [] : ordered;
+    return filter.words.length + filter.terms.length === 0 ? ordered : ordered.filter(compileFilter(filter, fields, reading));
+  }, [ordered, filter, fields, reading, wanted]);
+  const counts = useMemo(() => countStates(found.map(state)), [found, state]);
+  const rows = useMemo(() => (stateShown ? found.filter((m) => state(m) === stateShown) : found), [found, state, stateShown]);
+
   const present = usePresent(items, fields, access);
-  const see = useCallback((seen: readonly Machine[]) => setSight((old) => same(old, seen.map(rowKey))), []);
+  const see = useDebouncedCallback((seen: readonly Machine[]) => setSight((old) => same(old, seen.map(rowKey))), 60);
   const chosen = useMemo(() => [...selection].map((key) => byKey.get(key)).filter((m) => m !== undefined), [selection, byKey]);
   const selected = useMemo(() => (chosen.length === selection.size ? selection : new Set(chosen.map(rowKey))), [chosen, selection]); // without those that are gone
   const command = useMemo(() => (text === '' || stateShown || filter.error ? undefined : toCommand('machines', filter)), [text, filter, stateShown]);
@@ -87,7 +92,7 @@ export default function MachinesPage() {
       after={!complete && !loading && !error ? <span role="status">reading …</span> : undefined}
       actions={
         <>
-          <BulkMenu machines={chosen.length > 0 ? chosen : rows} chosen={chosen.length > 0} byKey={byKey} />
+          <BulkMenu machines={chosen.length > 0 ? chosen : rows} chosen={chosen.length > 0} byKey={byKey} ready={complete && !waiting} />
           <Button size="xs" leftSection={<Icon name="plus" />} onClick={creation.open}>Create machine</Button>
         </>
       }
@@ -97,7 +102,7 @@ export default function MachinesPage() {
       <CreateMachine opened={creating} close={creation.close} />
       <DataGrid
         name="machines" label="Machines" rows={rows} columns={columns} rowKey={rowKey} href={href} layout={layout} sort={sort} onSort={setSort}
-        selection={selected} onSelection={setSelection} total={items.length} loading={waiting} onVisible={see} pageKeys
+        selection={selected} onSelection={setSelection} total={items.length} loading={waiting} onVisible={paramNames.length > 0 ? see : undefined} inOrder pageKeys
         toolbar={
           <>
             <FilterBox label="Filter machines" value={text} onChange={setText} filter={filter} language={language ?? unknown} present={present} />
@@ -179,21 +184,29 @@ function useTyped(name: string): [string, (text: string) => void] {
     last.current = linked; // somebody has gone back, or followed a link
     setText(linked);
   }, [linked]);
-  return [text, (t) => { setText(t); save(t); }];
+  const type = useCallback((t: string) => {
+    setText(t);
+    save(t);
+  }, [save]);
+  return [text, type];
 }
 
 /** usePresent yields the values there are of a field or param, in order. */
 function usePresent(items: readonly Machine[], fields: Fields | undefined, access: Access<Machine>): (name: string) => readonly string[] {
-  return useCallback(
-    (name) => {
+  return useMemo(() => {
+    const read = (name: string): readonly string[] => {
       if (fields?.[name]?.Type === 'boolean') return ['true', 'false'];
       if (fields?.[name] && fields[name].Type !== 'string') return none;
       const values = valuesOf(name, fields?.[name], access);
       const texts = new Set<string>();
       for (const m of items) for (const v of values(m)) if (v !== '' && typeof v !== 'object') texts.add(paramText(v));
       return sortedBy([...texts], (t) => t);
-    },
-    [items, fields, access],
-  );
+    };
+    const known = new Map<string, readonly string[]>();
+    return (name) => {
+      if (!known.has(name)) known.set(name, read(name));
+      return known.get(name)!;
+    };
+  }, [items, fields, access]);
 }
 

@@ -24,7 +24,7 @@ import { GridHead, widthOfAll } from './GridHead.tsx';
 // The first column is the title of a row: with href it is a link, do not put another one into its cell.
 // Selecting (checkboxes; x, shift for a range, Ctrl+A, Escape) is there when selection and onSelection are given.
 // Sort is the id of a column, with - before it descending; keep it in the address: [sort, onSort] = useQueryState('sort', 'Name').
-// Rows that a server has sorted: inOrder. Rows that come by pages: onEnd is called when the last one is in sight.
+// Rows that come in order: inOrder. Rows that come by pages: onEnd is called when the last one is in sight.
 // Keys when it has the focus: arrows, Home, End, PageUp, PageDown, with shift to select; space, Enter. With pageKeys, for
 // the grid that a page is about, j k x work wherever nobody types. It scrolls inside: <Page fill>, or give it a height.
 
@@ -84,7 +84,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
     getScrollElement: () => scroller.current,
     estimateSize: () => (cards ? cardHeight : rowHeight),
     getItemKey: useCallback((i: number) => rowKey(ordered[i]!), [ordered, rowKey]),
-    overscan: 12,
+    overscan: 8,
     scrollPaddingStart: cards ? 0 : rowHeight, // below the head
     initialRect: { width: 0, height: 800 }, // so the first rows are drawn at once
   });

@@ -1,5 +1,5 @@
 import { Combobox, Text, TextInput, useCombobox } from '@mantine/core';
-import { useRef, useState } from 'react';
+import { memo, useRef, useState } from 'react';
 import { complete, type Filter, type Language } from '../lib/filter.ts';
 import { Icon } from './Icon.tsx';
 
@@ -13,7 +13,7 @@ interface Props {
 }
 
 /** FilterBox is where a filter is typed: it completes names, operators and values, and says what it cannot read. */
-export function FilterBox({ label, value, onChange, filter, language, present = () => [] }: Props) {
+export const FilterBox = memo(function FilterBox({ label, value, onChange, filter, language, present = nothing }: Props) {
   const box = useCombobox({ onDropdownClose: () => box.resetSelectedOption() });
   const input = useRef<HTMLInputElement>(null);
   const [cursor, setCursor] = useState(0);
@@ -67,7 +67,9 @@ export function FilterBox({ label, value, onChange, filter, language, present = 
       </Combobox.Dropdown>
     </Combobox>
   );
-}
+});
+
+const nothing = (): readonly string[] => [];
 
 /** Remark says what is wrong and where, or which names nobody knows. It stands in the box, so nothing moves while one types. */
 function Remark({ filter, value }: { filter: Filter; value: string }) {
