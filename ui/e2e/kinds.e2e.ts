@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Locator, Page, Request } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { axe, forgive, login, open, screenshot, server, visit } from './harness.ts';
@@ -213,6 +214,99 @@ test('files are uploaded, summed and deleted', async () => {
   await row.waitFor({ state: 'detached' });
   expect(await s.api('GET', '/files?path=tools')).toEqual([]);
   await page.context().close();
+});
+
+test('a pool without an object is worked as others are, with what is done besides', async () => {
+  await s.api('POST', '/machines', { Name: 'spare.example.com' });
+  const page = await visit(s, '#/objects/pools');
+  forgive(page, /status of 404/); // it has no object
+  await page.getByRole('link', { name: 'default', exact: true }).click();
+  await page.getByRole('button', { name: 'Allocate machines' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Only those with').fill('Name=spare.example.com');
+  await page.keyboard.press('Enter');
+  await dialog.getByText('What is done to them besides').click();
+  await dialog.getByLabel('Add profiles').fill('secrets');
+  await page.keyboard.press('Enter');
+  await dialog.getByLabel('Add a param').first().fill('rack/unit');
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+  await dialog.locator('[data-param="rack/unit"]').getByRole('textbox').fill('7');
+  await screenshot(page, 'kinds-pool-allocate');
+  await dialog.getByRole('button', { name: 'Allocate', exact: true }).click();
+  await dialog.waitFor({ state: 'detached' });
+  expect(await s.api('GET', '/machines/Name:spare.example.com')).toMatchObject({ PoolStatus: 'InUse', Profiles: ['secrets'], Params: { 'rack/unit': 7 } });
+});
+
+test('the ISO image of a boot environment is uploaded where it is needed, and removed', async () => {
+  await s.api('POST', '/bootenvs', { Name: 'sea-install', Kernel: 'vmlinuz', OS: { Name: 'sea', IsoFile: 'sea.iso', IsoUrl: 'https://example.com/sea.iso' } });
+  const page = await visit(s, '#/objects/bootenvs/sea-install?tab=isos');
+  const row = page.getByRole('row').filter({ hasText: 'sea.iso' });
+  await row.getByText('missing').waitFor();
+  expect(await axe(page)).toEqual([]);
+  await screenshot(page, 'kinds-bootenv');
+  await page.getByLabel('Upload sea.iso').setInputFiles({ name: 'download.iso', mimeType: 'application/octet-stream', buffer: Buffer.from('no image') });
+  await row.getByText('is here').waitFor();
+  expect(await s.api('GET', '/isos')).toContain('sea.iso');
+  await page.getByRole('button', { name: 'Remove what was unpacked' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true }).click();
+  await row.getByText('missing').waitFor();
+  expect(await s.api('GET', '/isos')).not.toContain('sea.iso');
+});
+
+test('an object is seen as it was', async () => {
+  await s.api('POST', '/profiles', { Name: 'aged', Description: 'when it was young' });
+  await s.api('PATCH', '/profiles/aged', [{ op: 'replace', path: '/Description', value: 'now that it is old' }]);
+  const page = await visit(s, '#/objects/profiles/aged?tab=history');
+  await page.getByRole('button', { name: 'See it as it was' }).click();
+  await page.getByRole('button', { name: 'Older' }).click();
+  await page.getByText('was young', { exact: true }).waitFor();
+  await page.getByText('is old', { exact: true }).waitFor(); // struck out
+});
+
+const saved = async (page: Page, button: string) => {
+  const waiting = page.waitForEvent('download');
+  await page.getByRole('button', { name: button }).click();
+  const file = await waiting;
+  return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
+};
+
+test('what helps others to help is saved: a bundle, a measurement, the certificate; events are sent to all', async () => {
+  const secrets = Object.entries(await s.api<Record<string, string>>('GET', '/prefs')).filter(([k, v]) => /Secret$/.test(k) && v !== '').map(([, v]) => v);
+  const page = await visit(s, '#/system');
+  const bundle = await saved(page, 'Save a support bundle');
+  expect(bundle.name).toMatch(/^drp-support-bundle-.*\.zip$/);
+  const text = bundle.bytes.toString();
+  for (const file of ['info', 'contents', 'prefs', 'counts', 'errors', 'log']) expect(text, file).toContain(`drp-support/${file}.json`);
+  for (const secret of ['hunter22', 'correct horse', s.token(), ...secrets]) expect(text.includes(secret)).toBe(false);
+
+  await page.getByRole('combobox', { name: 'Measure' }).click();
+  await page.getByRole('option', { name: 'what it does now' }).click();
+  expect((await saved(page, 'Measure and save')).bytes.subarray(0, 2)).toEqual(Buffer.from([0x1f, 0x8b])); // as pprof reads it
+  expect((await saved(page, 'Save the present ones')).bytes.toString()).toContain('BEGIN CERTIFICATE');
+  await screenshot(page, 'kinds-system');
+  expect(await axe(page)).toEqual([]);
+
+  await go(page, '#/events?filter=site.*.*');
+  await page.getByRole('button', { name: 'Send an event' }).click();
+  await page.getByRole('textbox', { name: 'Type' }).fill('site');
+  await page.getByRole('textbox', { name: 'Action' }).fill('announce');
+  await page.getByRole('textbox', { name: 'Key' }).fill('all');
+  await page.getByRole('textbox', { name: 'Object' }).fill('{"text": "back at noon"}');
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await page.getByRole('button', { name: /back at noon/ }).waitFor();
+});
+
+test('a token may be narrower than its user', async () => {
+  await s.api('POST', '/users', { Name: 'cyd', Roles: ['superuser'] });
+  const page = await visit(s, '#/objects/users/cyd');
+  await page.getByRole('button', { name: 'Token', exact: true }).click();
+  await page.getByLabel('Scope').fill('profiles');
+  await page.getByLabel('Actions').fill('list');
+  await page.getByRole('button', { name: 'Make' }).click();
+  const token = (await page.locator('[data-token]').textContent())!;
+  await screenshot(page, 'kinds-token');
+  expect((await s.ask('GET', '/api/v3/profiles', undefined, { Authorization: `Bearer ${token}` })).status).toBe(200);
+  expect((await s.ask('POST', '/api/v3/profiles', { Name: 'refused' }, { Authorization: `Bearer ${token}` })).status).toBe(403);
 });
 
 test('nothing serious in both themes, and nothing wider than a narrow screen', async () => {

@@ -19,10 +19,10 @@ const scripts: Record<string, string> = {
   picky: `test -e ${gate('picky')}`,
 };
 
-/** A plugin provider with one action on machines, which answers what it was given. */
+/** A plugin provider with one action on machines, profiles and the server, which answers what it was given. */
 const greeter = `#!${process.execPath}
 const { createServer } = require('node:http');
-const about = { Name: 'greeter', Version: 'v1.0.0', PluginVersion: 4, AutoStart: true, AvailableActions: [{ Model: 'machines', Command: 'greet', RequiredParams: ['city'] }] };
+const about = { Name: 'greeter', Version: 'v1.0.0', PluginVersion: 4, AutoStart: true, AvailableActions: ['machines', 'profiles', 'system'].map((Model) => ({ Model, Command: 'greet', RequiredParams: ['city'] })) };
 if (process.argv[2] === 'define') console.log(JSON.stringify(about));
 if (process.argv[2] === 'listen') {
   createServer((req, res) => {
@@ -49,6 +49,10 @@ const machine = (name: string, more: object = {}) => post<Machine>('machines', {
 const at = (m: Machine, tab = '') => `#/machines/${m.Uuid}${tab && '?tab=' + tab}`;
 
 beforeAll(async () => {
+  const provider = join(s.root, 'greeter');
+  writeFileSync(provider, greeter);
+  chmodSync(provider, 0o755);
+  await s.drp('plugin_providers', 'upload', provider);
   for (const [Name, Contents] of Object.entries(scripts)) {
     await post('tasks', { Name, Templates: [{ Name: 'script', Contents: '#!/bin/bash\n' + Contents }] });
   }
@@ -179,10 +183,6 @@ test('the whole machine is edited as text, with what others change taken in', as
 
 test('a machine is steered: profiles, stage, retry, a plugin, lock, token, and deleted by those who can say its name', async () => {
   const m = await machine('steered.example.com', { Profiles: ['rack'] });
-  const provider = join(s.root, 'greeter');
-  writeFileSync(provider, greeter);
-  chmodSync(provider, 0o755);
-  await s.drp('plugin_providers', 'upload', provider);
   const page = await visit(s, at(m));
   const menu = async (item: string | RegExp) => {
     await page.getByRole('button', { name: 'More actions' }).click();
@@ -242,6 +242,59 @@ test('a machine is steered: profiles, stage, retry, a plugin, lock, token, and d
   await gone.click();
   await page.getByRole('alert').getByText('has been deleted').waitFor();
   await page.context().close();
+});
+
+test('plugins act on whatever they offer actions for, and on the server as a whole', async () => {
+  const page = await visit(s, '#/objects/profiles/rack');
+  await page.getByRole('button', { name: 'Plugin actions' }).click();
+  await page.getByRole('menuitem', { name: 'greet' }).click();
+  await page.getByRole('button', { name: 'Run it' }).click();
+  await page.getByText('hello from Bonn').waitFor(); // the value that is in force
+  await page.goto(`${s.url}/ui/#/system`);
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'greet' }).click();
+  await page.getByRole('button', { name: 'Give another value' }).click();
+  await page.getByRole('combobox', { name: 'city' }).click();
+  await page.getByRole('option', { name: 'Oslo' }).click();
+  await page.getByRole('button', { name: 'Run it' }).click();
+  await page.getByText('hello from Oslo').waitFor();
+});
+
+test('a task is given to a machine that has none, and what several places set is composed', async () => {
+  const m = await machine('m-bare', { Profiles: ['rack'], Params: { 'ntp-servers': ['time.example.org'] }, Runnable: false });
+  const page = await visit(s, at(m, 'tasks'));
+  await page.getByRole('button', { name: 'Add a task to this stage' }).click();
+  await page.getByRole('combobox', { name: 'Task' }).fill('picky');
+  await page.getByRole('option', { name: 'picky' }).click();
+  await expect.poll(async () => (await s.api<Machine>('GET', `/machines/${m.Uuid}`)).Tasks).toEqual(['picky']);
+  await page.evaluate((h) => void (location.hash = h), at(m, 'params'));
+  await page.locator('[data-param=ntp-servers] button').first().click();
+  await page.getByRole('button', { name: 'Compose all values' }).click();
+  const composed = page.getByRole('status', { name: 'Composed of all values' });
+  expect(JSON.parse((await composed.textContent())!)).toEqual(await s.api('GET', `/machines/${m.Uuid}/params/ntp-servers?aggregate=true&compose=true`));
+  expect(JSON.parse((await composed.textContent())!)).toEqual(['time.example.org', 'time.example.com']);
+});
+
+test('a machine is made with params, and its page says what it waits for', async () => {
+  const page = await visit(s, '#/machines');
+  await page.getByRole('button', { name: 'Create', exact: false }).first().click();
+  await page.getByRole('textbox', { name: 'Name' }).fill('made.example.com');
+  await page.getByLabel('Add a param').first().fill('ntp-servers');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.locator('[data-param=ntp-servers]').waitFor();
+  await screenshot(page, 'machines-create');
+  await page.getByRole('dialog').getByRole('button', { name: 'Create', exact: true }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  const m = await s.api<Machine & { Params: object }>('GET', '/machines/Name:made.example.com');
+  expect(m.Params).toEqual({ 'ntp-servers': [] });
+
+  const { Token } = await s.api<{ Token: string }>('GET', `/machines/${m.Uuid}/token`);
+  const waiting = s.api('POST', '/wait', { For: { Kind: 'machines', Key: m.Uuid, Tests: [{ op: 'test', path: '/Description', value: 'go' }] }, Timeout: '60s' }, Token);
+  await page.evaluate((h) => void (location.hash = h), at(m));
+  await page.getByText('Waits for', { exact: true }).waitFor();
+  await patch(m, [{ op: 'replace', path: '/Description', value: 'go' }]);
+  await waiting;
+  await page.getByText('Waits for', { exact: true }).waitFor({ state: 'detached' });
 });
 
 test('the icon is chosen among all, and a machine that is deleted meanwhile says so', async () => {

@@ -1,11 +1,11 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
-import { api, type ApiError } from '../api/client.ts';
+import { api } from '../api/client.ts';
 import type { Job, Machine, Param, Params, Profile, Task } from '../api/types.ts';
-import { roleOf, type Facts, type Waiting } from '../lib/cluster.ts';
+import { roleOf, type Facts } from '../lib/cluster.ts';
 import type { Some, TableSnapshot } from '../live/cache.ts';
 import { useEvents, useObject, useObjects } from '../live/hooks.ts';
 import { cache } from '../live/index.ts';
+import { useWaits } from '../live/waits.ts';
 
 /** The profile and all that hold it, and so bring it to their machines. */
 export function holders(name: string, profiles: readonly Profile[]): Set<string> {
@@ -97,23 +97,4 @@ function useJobsOf(machines: readonly Machine[]): TableSnapshot<Job> {
     (read) => table?.subscribe(read) ?? (() => undefined),
     () => (table?.snapshot ?? nothing.current) as unknown as TableSnapshot<Job>,
   );
-}
-
-const calm = 100; // milliseconds
-
-/** Who waits at the server, read again when what they may wait for has changed; undefined when it does not say. */
-function useWaits(shared: unknown): Waiting[] | undefined {
-  const client = useQueryClient();
-  const { data } = useQuery<Waiting[], ApiError>({ queryKey: ['waits'], queryFn: ({ signal }) => api('GET', '/waits', { signal }) });
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const again = () => {
-    timer.current ??= setTimeout(() => {
-      timer.current = undefined;
-      void client.invalidateQueries({ queryKey: ['waits'] });
-    }, calm);
-  };
-  useEvents('waits.*.*', again);
-  useEffect(again, [shared, client]);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  return data;
 }

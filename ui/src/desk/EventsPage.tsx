@@ -10,6 +10,7 @@ import { Icon } from '../parts/Icon.tsx';
 import { Page } from '../parts/Page.tsx';
 import { Who } from '../parts/Who.tsx';
 import classes from './desk.module.css';
+import { PostEvent } from './PostEvent.tsx';
 import { Stream } from './Stream.tsx';
 import { useTicker } from './useTicker.ts';
 
@@ -27,6 +28,7 @@ export default function EventsPage() {
   const [settled] = useDebouncedValue(text, 300);
   const [paused, setPaused] = useState(false);
   const [away, setAway] = useState(false);
+  const [posting, setPosting] = useState(false);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
   const { items, held, add, clear } = useTicker<Told>(most, paused || away);
   const machines = useObjects<Machine>('machines').byKey;
@@ -48,6 +50,9 @@ export default function EventsPage() {
           </Button>
           <Button size="xs" variant="default" onClick={clear} disabled={items.length === 0}>
             Clear
+          </Button>
+          <Button size="xs" variant="default" onClick={() => setPosting(true)} leftSection={<Icon name="paper plane" />}>
+            Send an event
           </Button>
         </>
       }
@@ -79,6 +84,7 @@ export default function EventsPage() {
         setAway={setAway}
         empty="Waiting for events. Whatever changes on the server shows here as it happens."
       />
+      {posting && <PostEvent close={() => setPosting(false)} />}
     </Page>
   );
 }

@@ -12,6 +12,7 @@ import { HistoryList, useHistory } from '../parts/HistoryList.tsx';
 import { Icon } from '../parts/Icon.tsx';
 import { LogPane } from '../parts/LogView.tsx';
 import { Page } from '../parts/Page.tsx';
+import { actionsOf, PluginMenu } from '../parts/PluginActions.tsx';
 import { notifyDone, notifyError, Problem } from '../parts/Problem.tsx';
 import { StateBadge } from '../parts/StateBadge.tsx';
 import { openUndo } from '../parts/undo.tsx';
@@ -100,6 +101,7 @@ function Actions({ job, machine }: { job: Job; machine?: Machine }) {
           Cancel
         </Button>
       )}
+      <PluginMenu path={actionsOf('jobs', job.Uuid)} on={job.Task} />
       {ended && (
         <Button size="xs" variant="default" leftSection={<Icon name="trash alternate outline" />} onClick={() => void remove()}>
           Delete

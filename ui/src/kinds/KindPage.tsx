@@ -18,6 +18,7 @@ import { Page } from '../parts/Page.tsx';
 import { headline, messages, notifyDone, notifyError, Problem } from '../parts/Problem.tsx';
 import { CreateDrawer } from './CreateDrawer.tsx';
 import { download } from './download.ts';
+import { extras } from './extras.tsx';
 import { useKind } from './useKind.ts';
 
 // KindPage is the list of the objects of any kind.
@@ -88,6 +89,7 @@ interface RowsProps {
 }
 
 function Rows({ kind, rows, total, loading, error, typed, server }: RowsProps) {
+  const Above = extras[kind.name]?.Above;
   const key = keyField(kind.name);
   const columns = useMemo(() => columnsFor(kind, key), [kind, key]);
   const rowKey = useMemo(() => (o: JsonObject) => keyOf(kind.name, o), [kind]);
@@ -101,6 +103,7 @@ function Rows({ kind, rows, total, loading, error, typed, server }: RowsProps) {
     <Page title={kind.name} fill after={kind.about && <Text size="sm" c="dimmed" visibleFrom="sm">{kind.about}</Text>}
       actions={<Actions kind={kind} rows={rows} chosen={chosen} create={() => setCreating('1')} clone={setClone} done={() => setSelection(new Set())} />}>
       {error && <Problem error={error} />}
+      {Above && <Above />}
       <DataGrid name={`kind-${kind.name}`} label={kind.name} rows={rows} columns={columns} rowKey={rowKey} href={(o) => link(kind.name, rowKey(o))} loading={loading} total={total}
         sort={server ? server.sort : sort} onSort={server ? server.setSort : setSort} inOrder={server !== undefined} onEnd={server?.more} selection={selection} onSelection={setSelection} pageKeys
         empty={total === 0 ? `There are no ${kind.name} yet.` : 'None of them fits the filter.'}

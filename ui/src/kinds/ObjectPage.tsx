@@ -13,6 +13,7 @@ import { Fields, OfKind } from '../parts/Control.tsx';
 import { Empty } from '../parts/Empty.tsx';
 import { Icon } from '../parts/Icon.tsx';
 import { Page } from '../parts/Page.tsx';
+import { actionsOf, PluginMenu } from '../parts/PluginActions.tsx';
 import { notifyDone, notifyError, Problem } from '../parts/Problem.tsx';
 import { useSave, type Saver } from '../parts/useSave.tsx';
 import { download } from './download.ts';
@@ -39,6 +40,8 @@ function ObjectOf({ kind, id }: { kind: Kind; id: string }) {
   const draft = useDraft(kind.name, id);
   const saver = useSave(kind.name, id);
   if (draft.error && !draft.object) return <Page title={id}><Problem error={draft.error} /></Page>;
+  const Unmade = extras[kind.name]?.Unmade;
+  if (draft.missing && !draft.object && Unmade) return <Page title={id} before={<Anchor href={`#/objects/${kind.name}`} size="sm">{kind.name}</Anchor>}><Unmade id={id} /></Page>;
   if (draft.missing && !draft.object) return <Page title={id}><Empty title={`There is no ${id} among the ${kind.name}`}><Anchor href={`#/objects/${kind.name}`}>All {kind.name}</Anchor></Empty></Page>;
   if (!draft.object || !draft.edit) return <Page title={id}><Loader size="sm" aria-label={`Loading ${id}`} /></Page>;
   const object = draft.object;
@@ -67,6 +70,9 @@ function Standing({ object, missing }: { object: JsonObject; missing: boolean })
   );
 }
 
+// Plugins have nothing to do with some kinds, nor with params that have a slash in their names.
+const hasActions = (kind: string, id: string) => !['interfaces', 'plugin_providers'].includes(kind) && !id.includes('/');
+
 function Actions({ kind, id, object, writable }: { kind: Kind; id: string; object: JsonObject; writable: boolean }) {
   const remove = async () => {
     const yes = await confirm({ title: `Delete ${id}?`, action: 'Delete', danger: true, children: `It is gone from the ${kind.name} at once. History can bring it back.` });
@@ -83,6 +89,7 @@ function Actions({ kind, id, object, writable }: { kind: Kind; id: string; objec
   return (
     <>
       {Extra && <Extra id={id} object={object} />}
+      {hasActions(kind.name, id) && <PluginMenu path={actionsOf(kind.name, id)} on={id} />}
       {kind.can.create && <Button size="xs" variant="default" component="a" href={`#/objects/${kind.name}?clone=${encodeURIComponent(id)}`} leftSection={<Icon name="clone" />}>Clone</Button>}
       <Menu>
         <Menu.Target><Button size="xs" variant="default" leftSection={<Icon name="download" />}>Export</Button></Menu.Target>
@@ -180,7 +187,7 @@ function Views({ kind, id, draft, writable, saver }: ViewProps) {
           <DocumentEditor label={`${kind.name} ${id}`} value={writable ? body : mine} stored={bodyOf(kind, object!)} schema={writable ? kind.schema : undefined}
             onChange={change && ((b) => change(withBody(kind, mine, b)))} onBroken={setBroken} onSave={() => void save()} />
         </Tabs.Panel>
-        <Tabs.Panel value="history" pt="md"><History kind={kind.name} id={id} /></Tabs.Panel>
+        <Tabs.Panel value="history" pt="md"><History kind={kind.name} id={id} now={object!} /></Tabs.Panel>
       </Tabs>
       {error !== undefined && <Problem error={error} />}
       {draft.changed.length > 0 && writable && (

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Checkbox, Group, Modal, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core';
+import { Alert, Badge, Button, Checkbox, Fieldset, Group, Modal, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core';
 import { useState, type FormEvent } from 'react';
 import { change, part } from '../api/client.ts';
 import type { Machine } from '../api/types.ts';
@@ -7,6 +7,7 @@ import type { JsonObject } from '../lib/json.ts';
 import { useObjects } from '../live/hooks.ts';
 import { DataGrid, type Column } from '../parts/DataGrid.tsx';
 import { notifyDone, Problem } from '../parts/Problem.tsx';
+import { ParamsForm } from './ParamsForm.tsx';
 
 const statuses = 'Free InUse Joining Building Destroying Leaving HoldJoin HoldBuild HoldDestroy HoldLeave'.split(' ');
 
@@ -57,6 +58,8 @@ export function PoolMachines({ id }: { id: string; object: JsonObject }) {
   );
 }
 
+const nothing = { workflow: null as string | null, add: [] as string[], remove: [] as string[], without: [] as string[], params: {} as JsonObject };
+
 interface Result {
   Name: string;
   Uuid: string;
@@ -65,12 +68,16 @@ interface Result {
 
 function Move({ pool, verb, chosen, close }: { pool: string; verb: Verb; chosen: Machine[]; close: () => void }) {
   const adds = verb.verb === 'addMachines';
-  const pools = useObjects<{ Id: string }>('pools').items.map((p) => p.Id);
+  const pools = [...useObjects<{ Id: string }>('pools').items.map((p) => p.Id), ...useObjects<Machine>('machines').items.map((m) => m.Pool)];
   const [these, setThese] = useState(chosen.length > 0 && !adds);
   const [count, setCount] = useState<number | string>(1);
   const [minimum, setMinimum] = useState<number | string>('');
   const [filter, setFilter] = useState<string[]>([]);
+  const [all, setAll] = useState(false);
   const [wait, setWait] = useState('');
+  const [besides, setBesides] = useState(nothing);
+  const workflows = useObjects<{ Name: string }>('workflows').items.map((w) => w.Name);
+  const profiles = useObjects<{ Name: string }>('profiles').items.map((p) => p.Name);
   const [source, setSource] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -82,7 +89,12 @@ function Move({ pool, verb, chosen, close }: { pool: string; verb: Verb; chosen:
       const moved = await change<Result[]>('POST', `/pools/${part(pool)}/${verb.verb}`, {
         query: { 'source-pool': source ?? undefined },
         body: {
-          ...(these ? { 'pool/machine-list': chosen.map((m) => m.Uuid) } : { 'pool/count': Number(count), 'pool/minimum': Number(minimum) || 0, 'pool/filter': filter }),
+          ...(these ? { 'pool/machine-list': chosen.map((m) => m.Uuid) } : { ...(all ? { 'pool/all-machines': true } : { 'pool/count': Number(count), 'pool/minimum': Number(minimum) || 0 }), 'pool/filter': filter }),
+          ...(besides.workflow && { 'pool/workflow': besides.workflow }),
+          ...(besides.add.length > 0 && { 'pool/add-profiles': besides.add }),
+          ...(besides.remove.length > 0 && { 'pool/remove-profiles': besides.remove }),
+          ...(Object.keys(besides.params).length > 0 && { 'pool/add-parameters': besides.params }),
+          ...(besides.without.length > 0 && { 'pool/remove-parameters': besides.without }),
           'pool/wait-timeout': wait,
         },
       });
@@ -96,23 +108,34 @@ function Move({ pool, verb, chosen, close }: { pool: string; verb: Verb; chosen:
   };
   return (
     <Modal opened onClose={close} title={`${verb.label} machines: ${pool}`} closeButtonProps={{ 'aria-label': 'Cancel' }}>
-      <form onSubmit={(e) => void submit(e)}>
-        <Stack gap="sm">
+      <Stack gap="sm">
+        <Stack gap="sm" component="form" id="move-machines" onSubmit={(e) => void submit(e)}>
           <Text size="sm">{verb.help} Either as many as the minimum are moved, or none.</Text>
           {chosen.length > 0 && !adds && <Checkbox label={`The ${chosen.length} selected: ${chosen.slice(0, 4).map((m) => m.Name).join(', ')}${chosen.length > 4 ? ' …' : ''}`} checked={these} onChange={(e) => setThese(e.currentTarget.checked)} />}
           {!these && (
             <>
               {adds && <Select label="From the pool" placeholder="the parent pool" data={[...new Set(['default', ...pools])].filter((p) => p !== pool)} value={source} onChange={setSource} clearable />}
-              <Group grow><NumberInput label="How many" value={count} onChange={setCount} min={1} allowDecimal={false} /><NumberInput label="At least" placeholder="all of them" value={minimum} onChange={setMinimum} min={1} allowDecimal={false} /></Group>
+              <Checkbox label="All that fit" checked={all} onChange={(e) => setAll(e.currentTarget.checked)} />
+              {!all && <Group grow><NumberInput label="How many" value={count} onChange={setCount} min={1} allowDecimal={false} /><NumberInput label="At least" placeholder="all of them" value={minimum} onChange={setMinimum} min={1} allowDecimal={false} /></Group>}
               <TagsInput label="Only those with" description="such as Arch=Eq(arm64); Enter adds one" value={filter} onChange={setFilter} />
             </>
           )}
           <TextInput label="Wait" description="how long for enough machines and for their workflows, such as 10m; empty: not at all" value={wait} onChange={(e) => setWait(e.currentTarget.value)} />
-          {busy && wait !== '' && <Alert variant="light">The server answers when the workflows have ended.</Alert>}
-          {error !== undefined && <Problem error={error} />}
-          <Group justify="flex-end"><Button variant="default" onClick={close}>Cancel</Button><Button type="submit" loading={busy}>{verb.label}</Button></Group>
         </Stack>
-      </form>
+        <details>
+          <summary>What is done to them besides</summary>
+          <Stack gap="sm" mt="xs">
+            <Select label="Workflow" description="in place of that of the pool" data={workflows} value={besides.workflow} onChange={(workflow) => setBesides({ ...besides, workflow })} searchable clearable />
+            <TagsInput label="Add profiles" data={profiles} limit={50} value={besides.add} onChange={(add) => setBesides({ ...besides, add })} />
+            <TagsInput label="Remove profiles" data={profiles} limit={50} value={besides.remove} onChange={(remove) => setBesides({ ...besides, remove })} />
+            <TagsInput label="Remove params" value={besides.without} onChange={(without) => setBesides({ ...besides, without })} />
+            <Fieldset legend="Set params"><ParamsForm params={besides.params} onChange={(params) => setBesides({ ...besides, params })} /></Fieldset>
+          </Stack>
+        </details>
+        {busy && wait !== '' && <Alert variant="light">The server answers when the workflows have ended.</Alert>}
+        {error !== undefined && <Problem error={error} />}
+        <Group justify="flex-end"><Button variant="default" onClick={close}>Cancel</Button><Button type="submit" form="move-machines" loading={busy}>{verb.label}</Button></Group>
+      </Stack>
     </Modal>
   );
 }

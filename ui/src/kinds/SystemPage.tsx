@@ -1,26 +1,19 @@
-import { Alert, Anchor, Badge, Button, Code, Fieldset, FileInput, Group, Loader, Modal, Select, Stack, Text } from '@mantine/core';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Alert, Anchor, Badge, Button, Code, Fieldset, FileInput, Group, Loader, Select, Stack, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
-import { api, change, part } from '../api/client.ts';
-import { useConnection, useEvents } from '../live/hooks.ts';
-import type { Json, JsonObject } from '../lib/json.ts';
-import { Value } from '../parts/Control.tsx';
+import { api, change } from '../api/client.ts';
+import { useConnection } from '../live/hooks.ts';
+import type { Json } from '../lib/json.ts';
 import { Copy } from '../parts/Copy.tsx';
-import { Icon } from '../parts/Icon.tsx';
 import { Page } from '../parts/Page.tsx';
-import { ParamControl } from '../parts/ParamControl.tsx';
+import { ActionDialog, useActions, type PluginAction } from '../parts/PluginActions.tsx';
 import { notifyDone, Problem } from '../parts/Problem.tsx';
+import { save } from './download.ts';
 import classes from './kinds.module.css';
+import { Support } from './Support.tsx';
 
 interface Info {
   [name: string]: Json;
-}
-
-interface Action {
-  Provider: string;
-  Command: string;
-  RequiredParams: string[] | null;
-  OptionalParams: string[] | null;
 }
 
 // SystemPage is the server itself.
@@ -34,6 +27,7 @@ export default function SystemPage() {
         {info.data && <About info={info.data} />}
         <Actions />
         <Certificates />
+        <Support />
         <Backup />
       </Stack>
     </Page>
@@ -65,53 +59,15 @@ function About({ info }: { info: Info }) {
 
 // What plugins can do to the server as a whole.
 function Actions() {
-  const client = useQueryClient();
-  const { data, error } = useQuery({ queryKey: ['system actions'], queryFn: () => api<Action[]>('GET', '/system/actions') });
-  const [chosen, setChosen] = useState<Action>();
-  useEvents('plugins.*.*', () => void client.invalidateQueries({ queryKey: ['system actions'] }));
+  const { actions, error } = useActions('/system/actions');
+  const [chosen, setChosen] = useState<PluginAction>();
   return (
     <Fieldset legend="Actions of plugins">
       {error && <Problem error={error} />}
-      {data?.length === 0 && <Text size="sm" c="dimmed">No plugin offers an action for the server as a whole.</Text>}
-      <Group gap="xs">{data?.map((a) => <Button key={a.Provider + a.Command} size="xs" variant="default" onClick={() => setChosen(a)} title={`of ${a.Provider}`}>{a.Command}</Button>)}</Group>
-      {chosen && <Run action={chosen} close={() => setChosen(undefined)} />}
+      {actions?.length === 0 && <Text size="sm" c="dimmed">No plugin offers an action for the server as a whole.</Text>}
+      <Group gap="xs">{actions?.map((a) => <Button key={a.Provider + a.Command} size="xs" variant="default" onClick={() => setChosen(a)} title={`of ${a.Provider}`}>{a.Command}</Button>)}</Group>
+      {chosen && <ActionDialog path="/system/actions" on="this server" action={chosen} onClose={() => setChosen(undefined)} />}
     </Fieldset>
-  );
-}
-
-function Run({ action, close }: { action: Action; close: () => void }) {
-  const [params, setParams] = useState<JsonObject>({});
-  const [answer, setAnswer] = useState<Json>();
-  const [error, setError] = useState<unknown>();
-  const [busy, setBusy] = useState(false);
-  const names = [...(action.RequiredParams ?? []), ...(action.OptionalParams ?? [])];
-  const submit = async (e: FormEvent) => {
-    e.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      setAnswer(await change<Json>('POST', `/system/actions/${part(action.Command)}`, { body: params }));
-    } catch (err) {
-      setError(err);
-    }
-    setBusy(false);
-  };
-  return (
-    <Modal opened onClose={close} title={`${action.Command} of ${action.Provider}`} closeButtonProps={{ 'aria-label': 'Close' }}>
-      <form onSubmit={(e) => void submit(e)}>
-        <Stack>
-          {names.map((n) => (
-            <div key={n}>
-              <Text size="sm" fw={600}>{n}{action.RequiredParams?.includes(n) ? '' : ' (optional)'}</Text>
-              <ParamControl name={n} value={params[n]} onChange={(v) => setParams({ ...params, [n]: v })} />
-            </div>
-          ))}
-          {error !== undefined && <Problem error={error} />}
-          {answer !== undefined && <Alert color="teal" variant="light" title="Done" icon={<Icon name="check" />}><Value value={answer} /></Alert>}
-          <Group justify="flex-end"><Button variant="default" onClick={close}>Close</Button><Button type="submit" loading={busy}>Run</Button></Group>
-        </Stack>
-      </form>
-    </Modal>
   );
 }
 
@@ -134,6 +90,17 @@ function Certificates() {
       setError(err);
     }
   };
+  const keep = async () => {
+    setError(undefined);
+    try {
+      const { Cert, Key } = await api<{ Cert: string; Key: string }>('GET', `/${of}/cert`);
+      const name = of === 'system' ? 'api' : 'files';
+      save(`${name}.crt`, new Blob([atob(Cert)], { type: 'application/x-pem-file' }));
+      save(`${name}.key`, new Blob([atob(Key)], { type: 'application/x-pem-file' }));
+    } catch (err) {
+      setError(err);
+    }
+  };
   return (
     <Fieldset legend="Certificate">
       <form onSubmit={(e) => void submit(e)}>
@@ -144,6 +111,7 @@ function Certificates() {
             <FileInput label="Certificate file" value={cert} onChange={setCert} w={200} />
             <FileInput label="Key file" value={key} onChange={setKey} w={200} />
             <Button type="submit" variant="default" disabled={!cert || !key}>Replace</Button>
+            <Button variant="default" onClick={() => void keep()}>Save the present ones</Button>
           </Group>
           {error !== undefined && <Problem error={error} />}
         </Stack>

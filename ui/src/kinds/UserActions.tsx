@@ -1,4 +1,4 @@
-import { Button, Code, Group, Modal, NumberInput, PasswordInput, Select, Stack, Text } from '@mantine/core';
+import { Button, Code, Fieldset, Group, Modal, NumberInput, PasswordInput, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useState, type FormEvent } from 'react';
 import { api, change, part } from '../api/client.ts';
@@ -53,20 +53,23 @@ function Password({ id, close }: { id: string; close: () => void }) {
 
 const units = [{ value: 'm', label: 'minutes' }, { value: 'h', label: 'hours' }, { value: 'd', label: 'days' }];
 
+const narrowings = { scope: ['Scope', 'machines'], action: ['Actions', 'list,get'], specific: ['Objects', 'any'], roles: ['Roles', 'all of theirs'] } as const;
+
 function Token({ id, close }: { id: string; close: () => void }) {
   const [time, setTime] = useState<number | string>(8);
   const [unit, setUnit] = useState('h');
+  const [narrow, setNarrow] = useState({ scope: '', action: '', specific: '', roles: '' });
   const [token, setToken] = useState('');
   const [error, setError] = useState<unknown>();
   const make = async () => {
     try {
-      setToken((await api<{ Token: string }>('GET', `/users/${part(id)}/token`, { query: { ttl: `${time}${unit}` } })).Token);
+      setToken((await api<{ Token: string }>('GET', `/users/${part(id)}/token`, { query: { ttl: `${time}${unit}`, ...narrow } })).Token);
     } catch (err) {
       setError(err);
     }
   };
   return (
-    <Modal opened onClose={close} title={`Token for ${id}`} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={close} title={`Token for ${id}`} size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
       <Stack>
         <Text size="sm">Whoever has the token may do what {id} may, but no more than you, until its time is over, the password changes or the user signs out.</Text>
         <Group align="flex-end" gap="xs" wrap="nowrap">
@@ -74,6 +77,13 @@ function Token({ id, close }: { id: string; close: () => void }) {
           <Select aria-label="Unit" data={units} value={unit} onChange={(u) => setUnit(u ?? 'h')} allowDeselect={false} style={{ flex: 1 }} />
           <Button onClick={() => void make()} disabled={!Number(time)}>Make</Button>
         </Group>
+        <Fieldset legend="Narrower than that, if anything is said here">
+          <Group grow gap="xs">
+            {(['scope', 'action', 'specific', 'roles'] as const).map((name) => (
+              <TextInput key={name} size="xs" label={narrowings[name][0]} placeholder={narrowings[name][1]} value={narrow[name]} onChange={(e) => setNarrow({ ...narrow, [name]: e.currentTarget.value.trim() })} />
+            ))}
+          </Group>
+        </Fieldset>
         {error !== undefined && <Problem error={error} />}
         {token && (
           <>

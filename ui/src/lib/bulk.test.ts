@@ -22,6 +22,8 @@ const patches: [Change, (m: Machine) => boolean][] = [
   [{ do: 'remove param', param: 'x~y' }, (m) => !('x~y' in m.Params)],
   [{ do: 'icon', icon: 'anchor', color: 'red' }, (m) => m.Meta.icon === 'anchor' && m.Meta.color === 'red'],
   [{ do: 'icon', icon: '', color: 'red' }, (m) => m.Meta.color === 'red'],
+  [{ do: 'meta', key: 'title', value: 'a/b' }, (m) => m.Meta.title === 'a/b'],
+  [{ do: 'meta', key: 'color', value: null }, (m) => !('color' in m.Meta)],
   [{ do: 'run' }, (m) => m.Runnable],
   [{ do: 'pause' }, (m) => !m.Runnable],
   [{ do: 'lock' }, (m) => m.Locked],

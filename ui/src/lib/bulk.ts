@@ -12,6 +12,7 @@ export type Change =
   | { do: 'set param'; param: string; value: Json }
   | { do: 'remove param'; param: string }
   | { do: 'icon'; icon: string; color: string } // '': leave it
+  | { do: 'meta'; key: string; value: string | null } // null: remove it
   | { do: 'run' | 'pause' | 'lock' | 'unlock' }
   | { do: 'action'; action: string; plugin: string; params: Record<string, Json> }
   | { do: 'add to pool'; pool: string }
@@ -46,6 +47,8 @@ function reasonNot(c: Change, m: Machine, own: Maybe): string {
       return own === undefined ? 'does not have this param itself' : '';
     case 'icon':
       return (c.icon === '' || m.Meta.icon === c.icon) && (c.color === '' || m.Meta.color === c.color) ? 'looks like this already' : '';
+    case 'meta':
+      return (m.Meta[c.key] ?? null) === c.value ? (c.value === null ? 'does not have this key' : 'has this value already') : '';
     case 'run':
       return m.Runnable ? 'is runnable already' : '';
     case 'pause':
@@ -76,6 +79,8 @@ function effect(c: Change, m: Machine, own: Maybe): Plan {
       return { says: `${c.param}: ${short(own)} → not set`, step: { ops: member(['Params', c.param], own, undefined) } };
     case 'icon':
       return icon(c, m);
+    case 'meta':
+      return { says: `Meta ${c.key}: ${short(m.Meta[c.key])} → ${short(c.value ?? undefined)}`, step: { ops: member(['Meta', c.key], m.Meta[c.key], c.value ?? undefined) } };
     case 'run':
     case 'pause':
       return replaced('Runnable', m.Runnable, c.do === 'run');

@@ -5,7 +5,7 @@ import type { Job, Machine } from '../api/types.ts';
 import { openCancel } from '../jobs/cancel.tsx';
 import { cancellable } from '../jobs/control.ts';
 import { Icon } from '../parts/Icon.tsx';
-import { ActionDialog, useActions, type PluginAction } from './ActionDialog.tsx';
+import { ActionDialog, actionsOf, useActions, type PluginAction } from '../parts/PluginActions.tsx';
 import { DeleteDialog, ProfilesDialog, StageDialog, TokenDialog, WorkflowDialog } from './dialogs.tsx';
 import { changed, saveMachine, useDoing } from './save.ts';
 
@@ -44,14 +44,14 @@ export function Actions({ machine, job }: { machine: Machine; job?: Job }) {
       {dialog === 'profiles' && <ProfilesDialog machine={machine} onClose={close} />}
       {dialog === 'token' && <TokenDialog machine={machine} onClose={close} />}
       {dialog === 'delete' && <DeleteDialog machine={machine} onClose={close} />}
-      {typeof dialog === 'object' && <ActionDialog machine={machine} action={dialog} onClose={close} />}
+      {typeof dialog === 'object' && <ActionDialog path={actionsOf('machines', machine.Uuid)} on={machine.Name} action={dialog} onClose={close} />}
     </Group>
   );
 }
 
 function More({ machine, choose, lock }: { machine: Machine; choose: (d: Dialog) => void; lock: () => void }) {
   const [opened, setOpened] = useState(false);
-  const actions = useActions(machine.Uuid, opened);
+  const { actions = [] } = useActions(actionsOf('machines', machine.Uuid), opened);
   const fixed = machine.Locked;
   return (
     <Menu opened={opened} onChange={setOpened} position="bottom-end" shadow="md">

@@ -4,7 +4,9 @@ import type { Job } from '../api/types.ts';
 import { useQueryState } from '../app/router.ts';
 import { Why } from '../jobs/Why.tsx';
 import { useMachineJobs } from './useMachineJobs.ts';
+import { wanted } from '../lib/cluster.ts';
 import { strip } from '../lib/taskstrip.ts';
+import { useWaits } from '../live/waits.ts';
 import { Copy } from '../parts/Copy.tsx';
 import { Ref } from '../parts/Ref.tsx';
 import { useJobLog } from '../parts/useJobLog.ts';
@@ -16,6 +18,7 @@ import classes from './machine.module.css';
 export function OverviewTab({ machine: m, job }: TabProps) {
   const { jobs } = useMachineJobs(m.Uuid, 200);
   const [, setTab] = useQueryState('tab', 'overview');
+  const waits = useWaits()?.filter((w) => w.Machine === m.Uuid) ?? [];
   const failed = job?.State === 'failed' && !m.WorkflowComplete;
   return (
     <div className={classes.sections}>
@@ -56,6 +59,12 @@ export function OverviewTab({ machine: m, job }: TabProps) {
         <Fact name="Workflow">{m.Workflow ? <Ref kind="workflows" id={m.Workflow} /> : 'none'}</Fact>
         <Fact name="Stage">{m.Stage ? <Ref kind="stages" id={m.Stage} /> : 'none'}</Fact>
         <Fact name="Boot environment">{m.BootEnv ? <Ref kind="bootenvs" id={m.BootEnv} /> : 'none'}</Fact>
+        {waits.map((w) => (
+          <Fact key={w.Id} name="Waits for">
+            {wanted(w)}
+            {w.Reason && <Text size="xs" c="dimmed">{w.Reason}</Text>}
+          </Fact>
+        ))}
         <Fact name="Context">{m.Context ? <Ref kind="contexts" id={m.Context} /> : 'the machine itself'}</Fact>
         <Fact name="Architecture">{[m.Arch, m.OS].filter(Boolean).join(', ')}</Fact>
         <Fact name="Pool">

@@ -1,7 +1,7 @@
-import { Anchor, Autocomplete, Button, Group, Modal, Radio, Stack, Text } from '@mantine/core';
+import { Anchor, Autocomplete, Button, Code, Group, Modal, Radio, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import type { Operation } from 'rfc6902';
-import { change, part } from '../api/client.ts';
+import { api, change, part } from '../api/client.ts';
 import type { Machine, Param } from '../api/types.ts';
 import { link } from '../app/router.ts';
 import { brief } from '../lib/describe-patch.ts';
@@ -70,6 +70,7 @@ export function ParamEdit({ machine, row, onDone }: { machine: Machine; row: Par
         onChange={machine.Locked ? undefined : (v) => setDraft({ base: draft?.base ?? (row.Value as Json), value: v })}
       />
       <Overridden row={row} />
+      {row.Overrides.length > 0 && <Composed machine={machine} row={row} />}
       {moved && (
         <Text size="sm" c="var(--mantine-color-error)" role="alert">
           Meanwhile somebody has set it to {isSealed(row.Value) ? 'another sealed value' : brief(row.Value as Json)}. Saving puts your value in its place.
@@ -103,6 +104,21 @@ export function ParamEdit({ machine, row, onDone }: { machine: Machine; row: Par
         )}
       </Group>
     </Stack>
+  );
+}
+
+/** What comes of all places that set the param, as templates see it that ask for it so. */
+function Composed({ machine, row }: { machine: Machine; row: ParamRow }) {
+  const [value, setValue] = useState<Json>();
+  const { busy, run } = useDoing();
+  const param = useObjects<Param>('params').byKey.get(row.name);
+  const ask = async () => setValue(await api<Json>('GET', `/machines/${part(machine.Uuid)}/params/${part(row.name)}`, { query: { aggregate: true, compose: true } }));
+  if (!['array', 'object'].includes(String(param?.Schema?.type)) || param?.Secure) return null; // others the server does not compose
+  return (
+    <Group gap="xs">
+      <Button size="compact-xs" variant="default" loading={busy} onClick={() => void run(ask)}>Compose all values</Button>
+      {value !== undefined && <Code block role="status" aria-label="Composed of all values">{JSON.stringify(value, null, 2)}</Code>}
+    </Group>
   );
 }
 

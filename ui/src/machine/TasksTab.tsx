@@ -25,9 +25,6 @@ export function TasksTab({ machine }: TabProps) {
   const { busy, run } = useDoing();
   const entries = strip(machine, jobs);
   const { from, to } = editable(machine);
-  if (!entries.length) {
-    return <Empty title="It has no tasks">Set a workflow or a stage: their tasks come here.</Empty>;
-  }
   const save = (tasks: string[]) => run(() => saveMachine(machine, changed('/Tasks', machine.Tasks, tasks)));
   const again = async (e: StripEntry) => {
     const yes = await confirm({ title: `Run ${e.entry} again?`, action: 'Run again from here', children: 'The machine goes back in its list and runs this entry and all that follow once more.' });
@@ -38,7 +35,8 @@ export function TasksTab({ machine }: TabProps) {
   return (
     <div className={classes.sections}>
       {error && <Problem error={error} />}
-      <Strip entries={entries} stage={machine.Stage} onPick={show} />
+      {entries.length === 0 && <Empty title="It has no tasks">Set a workflow or a stage, and their tasks come here; or add some by hand.</Empty>}
+      {entries.length > 0 && <Strip entries={entries} stage={machine.Stage} onPick={show} />}
       <ol ref={list} className={classes.tasks} aria-label="Tasks">
         {byStage(entries).map((g) => (
           <li key={g.entries[0].index}>
@@ -61,7 +59,7 @@ export function TasksTab({ machine }: TabProps) {
           </li>
         ))}
       </ol>
-      <Text size="xs" c="dimmed">
+      <Text size="xs" c="dimmed" hidden={entries.length === 0}>
         {from < to
           ? 'What has not run yet can be moved, removed and added to, up to the end of the stage that the machine is in.'
           : 'Nothing is left to be changed in the stage that the machine is in.'}

@@ -6,7 +6,7 @@ import { BulkDialog, type Verb } from './BulkDialog.tsx';
 
 const groups: { label: string; verbs: [Verb, string, string][] }[] = [
   { label: 'Work', verbs: [['workflow', 'Set workflow …', 'sitemap'], ['run', 'Run', 'play'], ['pause', 'Pause', 'pause'], ['action', 'Plugin action …', 'plug']] },
-  { label: 'Data', verbs: [['add profile', 'Add profile …', 'plus'], ['remove profile', 'Remove profile …', 'minus'], ['set param', 'Set param …', 'pen'], ['remove param', 'Remove param …', 'eraser'], ['icon', 'Set icon or colour …', 'palette']] },
+  { label: 'Data', verbs: [['add profile', 'Add profile …', 'plus'], ['remove profile', 'Remove profile …', 'minus'], ['set param', 'Set param …', 'pen'], ['remove param', 'Remove param …', 'eraser'], ['icon', 'Set icon or colour …', 'palette'], ['meta', 'Set Meta …', 'tag']] },
   { label: 'Pool', verbs: [['add to pool', 'Add to pool …', 'right to bracket'], ['remove from pool', 'Remove from pool', 'right from bracket']] },
   { label: 'Guard', verbs: [['lock', 'Lock', 'lock'], ['unlock', 'Unlock', 'unlock'], ['delete', 'Delete …', 'trash']] },
 ];

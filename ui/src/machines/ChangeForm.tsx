@@ -1,4 +1,4 @@
-import { Autocomplete, Checkbox, Group, Stack, Text } from '@mantine/core';
+import { Autocomplete, Checkbox, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { api } from '../api/client.ts';
 import type { Machine, Param } from '../api/types.ts';
@@ -12,7 +12,7 @@ import { Names } from './Names.tsx';
 
 export const titles: Record<Change['do'], string> = {
   workflow: 'Set the workflow', 'add profile': 'Add a profile', 'remove profile': 'Remove a profile', 'set param': 'Set a param', 'remove param': 'Remove a param',
-  icon: 'Set icon or colour', run: 'Run: machines may get jobs', pause: 'Pause: machines get no further job', lock: 'Lock: nothing may be changed', unlock: 'Unlock',
+  icon: 'Set icon or colour', meta: 'Set an entry of Meta', run: 'Run: machines may get jobs', pause: 'Pause: machines get no further job', lock: 'Lock: nothing may be changed', unlock: 'Unlock',
   action: 'Run a plugin action', 'add to pool': 'Add to a pool', 'remove from pool': 'Remove from their pool', delete: 'Delete machines',
 };
 
@@ -30,6 +30,8 @@ export function ready(c: Partial<Change>): c is Change {
       return Boolean(c.param);
     case 'icon':
       return Boolean(c.icon || c.color);
+    case 'meta':
+      return Boolean(c.key) && c.value !== undefined;
     case 'action':
       return Boolean(c.action);
     case 'add to pool':
@@ -57,6 +59,8 @@ export function ChangeForm(props: Props) {
       return <ParamForm {...props} />;
     case 'icon':
       return <Looks {...props} />;
+    case 'meta':
+      return <Meta {...props} />;
     case 'action':
       return <Action {...props} />;
     case 'add to pool':
@@ -108,6 +112,20 @@ function Looks({ change, onChange }: Props) {
       <Autocomplete label="Colour" description="A name, or such as #2185d0; nothing leaves it" data={colours} value={c.color} onChange={(color) => onChange({ ...c, color })}
         renderOption={({ option }) => <Group gap="xs"><Icon name="circle" color={option.value} />{option.value}</Group>} />
     </Group>
+  );
+}
+
+function Meta({ change, onChange, machines }: Props) {
+  const c = { key: '', ...change } as { do: 'meta'; key: string; value?: string | null };
+  const keys = [...new Set(machines.flatMap((m) => Object.keys(m.Meta)))].sort();
+  return (
+    <Stack gap="xs">
+      <Group grow align="end">
+        <Autocomplete label="Key" data={keys} value={c.key} onChange={(key) => onChange({ ...c, key })} data-autofocus />
+        <TextInput label="Value" value={c.value ?? ''} disabled={c.value === null} onChange={(e) => onChange({ ...c, value: e.currentTarget.value })} />
+      </Group>
+      <Checkbox label="Remove it" checked={c.value === null} onChange={(e) => onChange({ ...c, value: e.currentTarget.checked ? null : '' })} />
+    </Stack>
   );
 }
 
