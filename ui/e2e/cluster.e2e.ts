@@ -1,4 +1,6 @@
 // The page of a cluster while it comes up, and again from history alone.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { axe, demoCluster, screenshot, server, visit, type Server } from './harness.ts';
@@ -122,6 +124,71 @@ describe('the page of a cluster', () => {
 
     await page.getByRole('button', { name: 'Back to live' }).click();
     await waitFor(page, '[data-moment="live"]');
+  });
+
+  it('shows an election while it is under way, then whose turn it is and who waits for it', async () => {
+    const shared = 'turns';
+    const go = join(s.root, 'go');
+    await s.api('POST', '/profiles', { Name: shared, Params: { 'cluster/profile': shared, 'cluster/size': 3, 'my/leader': 'none' } });
+    const head = '#!/bin/bash\n{{template "setup.tmpl" .}}\n{{template "cluster-utilities.tmpl" .}}\n';
+    const vote = `cluster_await --param-count 'cluster/machines>=3'\ncluster_swap my/leader none "$RS_UUID" || true`;
+    const upgrade = `until [[ -e '${go}' ]]; do sleep 0.1; done`; // busy, for all that anybody can see
+    await s.api('POST', '/tasks', { Name: 'vote', RequiredParams: ['my/leader'], Templates: [{ Name: 'x.sh', Contents: head + vote }] });
+    await s.api('POST', '/tasks', { Name: 'upgrade', Templates: [{ Name: 'x.sh', Contents: head + upgrade }] });
+    for (const Name of ['vote', 'upgrade']) await s.api('POST', '/stages', { Name, Tasks: [Name] });
+    await s.api('POST', '/workflows', { Name: shared, Stages: ['cluster-initialize', 'cluster-join', 'vote', 'cluster-step', 'upgrade', 'cluster-done'] });
+    const uuids = new Map<string, string>();
+    for (const Name of ['turn-1', 'turn-2', 'turn-3']) uuids.set((await s.api<{ Uuid: string }>('POST', '/machines', { Name, Profiles: [shared], Workflow: shared })).Uuid, Name);
+    const [one, two, last] = [...uuids.keys()];
+    for (const uuid of [one!, two!]) await s.runner(uuid);
+
+    // The runner of one is held back, and the others cannot decide without it.
+    const p = await visit(s, `#/clusters/${shared}`);
+    for (const name of ['turn-1', 'turn-2']) await waitFor(p, `[data-machine="${name}"][data-state="waiting"]`);
+    await waitFor(p, '[data-missing]:has-text("turn-3")');
+    await waitFor(p, '[data-cluster-state="election"]');
+    expect(await p.locator('[data-election]').innerText()).toContain('Election under way');
+    expect(await p.locator('[data-leader]').count()).toBe(0);
+    await screenshot(p, 'cluster-vote');
+    await s.runner(last!);
+    await waitFor(p, '[data-leader]');
+
+    // Whoever joined first works; each of the others waits for those ahead, and says so.
+    await p.waitForFunction(() => document.querySelectorAll('[data-job][data-state="waiting"]').length === 2);
+    const { Params } = await s.api<{ Params: Record<string, string[]> }>('GET', `/profiles/${shared}`);
+    const order = Params['cluster/machines']!.map((u) => uuids.get(u)!);
+    await waitFor(p, `[data-machine="${order[0]}"][data-state="running"]`);
+    for (const name of order.slice(1)) await waitFor(p, `[data-machine="${name}"][data-state="waiting"]`);
+    const barriers = p.getByRole('region', { name: 'Barriers' });
+    await barriers.getByText(new RegExp(`${order[1]} has waited .* for any change of profile ${shared}; ${order[0]} is ahead`)).waitFor();
+    await barriers.getByText(new RegExp(`${order[2]} has waited .* for any change of profile ${shared}; ${order[0]} and ${order[1]} are ahead`)).waitFor();
+    await barriers.getByText('2 wait, 1 passed, 0 to come').waitFor();
+    await barriers.getByText(`Past it and at work: ${order[0]} (at upgrade)`).waitFor();
+    await screenshot(p, 'cluster-step');
+    expect(await axe(p)).toEqual([]);
+    expect(await p.locator(`[aria-label^="${order[2]}, cluster-step: "]`).getAttribute('aria-label')).toContain(`waits for any change of profile ${shared}; ${order[0]} and ${order[1]} are ahead`);
+    await p.emulateMedia({ colorScheme: 'dark' });
+    await p.setViewportSize({ width: 390, height: 900 });
+    await screenshot(p, 'cluster-step-dark-390', { fullPage: true });
+    await p.setViewportSize({ width: 1440, height: 900 });
+    // A change that is of no use to them has them look, and wait again.
+    const waits = () => s.api<{ Id: string; Machine: string }[]>('GET', '/waits').then((l) => l.filter((w) => uuids.has(w.Machine)).map((w) => w.Id));
+    const before = await waits();
+    await s.api('PATCH', `/profiles/${shared}`, [{ op: 'add', path: '/Description', value: 'changed' }]);
+    await expect.poll(async () => (await waits()).filter((id) => !before.includes(id)).length, { timeout: 60_000 }).toBe(2);
+    for (const name of order.slice(1)) await waitFor(p, `[data-machine="${name}"][data-state="waiting"]`);
+    const rev = (await s.api<{ Rev: number }[]>('GET', `/profiles/${shared}/history?limit=1`))[0]!.Rev;
+
+    writeFileSync(go, '');
+    await waitFor(p, '[data-cluster-state="done"]');
+    expect(await barriers.innerText()).toContain('Nobody waits any more');
+    // The past shows the same.
+    await p.goto(p.url().replace(/#.*/, `#/clusters/${shared}?at=${rev}`));
+    await waitFor(p, `[data-moment="${rev}"]`);
+    for (const name of order.slice(1)) await waitFor(p, `[data-machine="${name}"][data-state="waiting"]`);
+    await barriers.getByText(new RegExp(`${order[2]} has waited .*; ${order[0]} and ${order[1]} are ahead`)).waitFor();
+    await screenshot(p, 'cluster-step-past');
+    await p.context().close();
   });
 
   it('points at the cause when one fails and others waited for it', async () => {

@@ -1,7 +1,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useRef, useState, type KeyboardEvent } from 'react';
 import { link } from '../app/router.ts';
-import type { Cell, Cluster, Column, Member } from '../lib/cluster.ts';
+import { waitWords, type Cell, type Cluster, type Column, type Member } from '../lib/cluster.ts';
 import { duration } from '../lib/time.ts';
 import { StateIcon } from '../parts/StateBadge.tsx';
 import { LeaderBadge } from './Tiles.tsx';
@@ -105,7 +105,7 @@ function Row({ member, columns, row, here, enter }: RowProps) {
         </span>
       </th>
       {member.cells.map((cell, i) => {
-        const text = `${member.machine.Name}, ${columns[i]!.task}: ${words[cell.state]}${time(cell) && `, ${time(cell)}`}`;
+        const text = `${member.machine.Name}, ${columns[i]!.task}: ${[words[cell.state], time(cell), cell.state === 'waiting' && waitWords(member)].filter(Boolean).join(', ')}`;
         const of = {
           className: classes.cell, 'data-state': cell.state, 'data-at': `${row},${i}`, title: text, 'aria-label': text,
           tabIndex: here[0] === row && here[1] === i ? 0 : -1, onFocus: () => (here[0] !== row || here[1] !== i) && enter([row, i]),

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { send } from '../api/client.ts';
 import type { HistoryEntry, Job } from '../api/types.ts';
-import { releasedBy, type Cluster, type Election, type Failure, type Member } from '../lib/cluster.ts';
+import { aheadWords, releasedBy, type Cluster, type Election, type Failure, type Member } from '../lib/cluster.ts';
 import { duration } from '../lib/time.ts';
 import { why } from '../lib/why.ts';
 import { Ago } from '../parts/Ago.tsx';
@@ -53,14 +53,16 @@ export function Barriers({ cluster, now, waitsKnown }: { cluster: Cluster; now: 
               </span>
             </Text>
             {b.missing.length > 0 && (
-              <div data-missing>
-                Missing: {places(b.missing)}
+              <div data-missing={!b.inTurn || undefined}>
+                {b.inTurn ? 'To come' : 'Missing'}: {places(b.missing)}
               </div>
             )}
             {busy(b.passed).length > 0 && <div>Past it and at work: {places(busy(b.passed))}</div>}
             {b.here.slice(0, 8).map((h) => (
               <div key={h.member.machine.Uuid} className={classes.quiet}>
-                {h.member.machine.Name} waits{waitsKnown ? ` for ${h.what}` : ''}, {soFar(now - h.since)}
+                {h.member.machine.Name} has waited {soFar(now - h.since)}
+                {waitsKnown && ` for ${h.what}`}
+                {h.ahead && h.ahead.length > 0 && `; ${aheadWords(h.ahead)}`}
               </div>
             ))}
             {b.here.length > 8 && <div className={classes.quiet}>{b.here.length - 8} more wait</div>}

@@ -1,5 +1,5 @@
 import { link } from '../app/router.ts';
-import type { Cluster, Member } from '../lib/cluster.ts';
+import { waitWords, type Cluster, type Member } from '../lib/cluster.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { StateIcon } from '../parts/StateBadge.tsx';
 import classes from './clusters.module.css';
@@ -45,7 +45,7 @@ function Tile({ member }: { member: Member }) {
           </span>
           {leads && <LeaderBadge />}
         </div>
-        <div className={`${classes.doing} ${classes.cut}`} title={member.waitsFor && `waits for ${member.waitsFor}`}>
+        <div className={`${classes.doing} ${classes.cut}`} title={waitWords(member) || undefined}>
           <StateIcon state={shape(state)} size="0.9em" /> {doing(member)}
           {others.length > 0 && <span> · {others.join(', ')}</span>}
         </div>

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { api } from '../api/client.ts';
 import type { Job, Machine, Param, Params, Profile, Task } from '../api/types.ts';
-import { roleOf, type Facts } from '../lib/cluster.ts';
+import { looking, roleOf, stillWaiting, type Facts, type Waiting } from '../lib/cluster.ts';
 import type { Some, TableSnapshot } from '../live/cache.ts';
 import { useEvents, useObject, useObjects } from '../live/hooks.ts';
 import { cache } from '../live/index.ts';
@@ -41,7 +41,7 @@ export function useFacts(name: string) {
   const roleParams = useRoleParams(bare, params);
   const machines = useMemo(() => bare.map((m) => ({ ...m, Params: roleParams.get(m.Uuid) ?? {} })), [bare, roleParams]);
   const jobs = useJobsOf(bare);
-  const waits = useWaits(profile.object);
+  const waits = useStillWaiting(useWaits(profile.object));
   const facts = useMemo(
     () => profile.object && { profile: profile.object, machines, jobs: jobs.items, tasks, params, ...(waits && { waits }) },
     [profile.object, machines, jobs.items, tasks, params, waits],
@@ -97,4 +97,19 @@ function useJobsOf(machines: readonly Machine[]): TableSnapshot<Job> {
     (read) => table?.subscribe(read) ?? (() => undefined),
     () => (table?.snapshot ?? nothing.current) as unknown as TableSnapshot<Job>,
   );
+}
+
+/** With those who look at a change that they waited for, for as long as that takes. */
+function useStillWaiting(fresh: readonly Waiting[] | undefined): Waiting[] | undefined {
+  const before = useRef<Waiting[]>([]);
+  const [late, setLate] = useState(0);
+  // eslint-disable-next-line react-hooks/exhaustive-deps
+  const waits = useMemo(() => fresh && (before.current = stillWaiting(before.current, fresh, Date.now())), [fresh, late]);
+  const looks = waits?.some((w) => w.over);
+  useEffect(() => {
+    if (!looks) return;
+    const timer = setTimeout(() => setLate((n) => n + 1), looking);
+    return () => clearTimeout(timer);
+  }, [waits, looks]);
+  return waits;
 }

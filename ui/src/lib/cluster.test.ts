@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HistoryEntry, Job, Machine, Param, Profile, Task } from '../api/types.ts';
-import { clusterOf, decidingTasks, currentRun, elections, isCluster, leaderParams, mergeColumns, namedIn, rolesOf, stepsOf, waitsForOthers, wanted, writes, type Column, type Facts, type Waiting } from './cluster.ts';
+import { clusterOf, decidingTasks, currentRun, elections, isCluster, leaderParams, looking, mergeColumns, namedIn, rolesOf, stepsOf, stillWaiting, turnsOf, waitsForOthers, waitWords, wanted, writes, type Column, type Facts, type Waiting } from './cluster.ts';
 import { chance } from './random.testing.ts';
 
 const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
@@ -157,8 +157,64 @@ describe('waits', () => {
     const set = [{ op: 'defined', path: '/Params/l' }, { op: 'not', path: '', apply: [{ op: 'test', path: '/Params/l', value: null }] }];
     expect(wanted(wait({ Kind: 'profiles', Key: 'p', Tests: set }))).toBe('l to be set');
     expect(wanted(wait({ Kind: 'profiles', Key: 'p', Tests: [...set, { op: 'not', path: '', apply: [{ op: 'test', path: '/Params/l', value: 'none' }] }] as never }))).toBe('l to be other than "none"');
-    expect(wanted(wait({ Kind: 'profiles', Key: 'p', Since: 'x' }))).toBe('a change of the profile p');
+    expect(wanted(wait({ Kind: 'profiles', Key: 'p', Since: 'x' }))).toBe('any change of profile p');
     expect(wanted(wait({ Kind: 'machines', Filter: 'Stage%3Ddone' }))).toBe('machines with Stage=done');
+  });
+});
+
+describe('turns', () => {
+  const gate = task('meet', 'f=$(cluster_get pack/finished); m=$(cluster_get pack/machines); cluster_changed');
+  const all = [1, 2, 3, 4].map(uuid);
+  const find = (id: string) => (all.includes(id) ? id : undefined);
+  const change: Waiting['Wait'] = { For: { Kind: 'profiles', Key: 'p', Since: '"1"' } };
+  it('are told by two lists of the profile that the task speaks of, one within the other', () => {
+    const of = (Params: Record<string, unknown>, t = gate) => turnsOf(t, profile(Params), find)?.order;
+    expect(of({ 'pack/machines': all, 'pack/finished': [] })).toEqual(all);
+    expect(of({ 'pack/machines': all, 'pack/finished': all.slice(2), 'pack/finished-late': [], 'other/pack/machines': [] })).toEqual(all);
+    for (const finished of [undefined, 'x', ['elsewhere'], all]) expect(of({ 'pack/machines': all, 'pack/finished': finished })).toBeUndefined();
+    expect(of({ 'pack/machines': all.slice(1), 'pack/finished': all.slice(0, 1) })).toBeUndefined();
+    expect(of({ 'pack/machines': all, 'pack/finished': [] }, task('meet', 'cluster_get pack/machines'))).toBeUndefined();
+    expect(of({ 'pack/machines': all, 'pack/finished': [], 'pack/here': all.slice(0, 2) }, task('meet', 'pack/machines pack/finished pack/here'))).toBeUndefined();
+  });
+  it('leave ahead of each who waits all before it that are not through: nobody twice, nobody behind it', () => {
+    for (let seed = 0; seed < 100; seed++) {
+      const r = chance(seed);
+      const order = [...all].sort(() => r() - 0.5);
+      const through = order.filter(() => r() < 0.4);
+      const left = order.filter((u) => !through.includes(u));
+      if (!left.length) continue;
+      const at = (n: number) => (through.includes(uuid(n)) ? { CurrentTask: 7, CurrentJob: `job-${n}-7` } : { CurrentTask: 5, CurrentJob: `job-${n}-5` });
+      const machines = [1, 2, 3, 4].map((n) => machine(n, at(n)));
+      const jobs = [1, 2, 3, 4].flatMap((n) => [job(n, 1, 'finished'), job(n, 3, 'finished'), job(n, 5, through.includes(uuid(n)) ? 'finished' : 'running'), job(n, 7, 'running')]);
+      const waits = [1, 2, 3, 4].map((n): Waiting => ({ Id: String(n), Since: time(n), Who: 'profile:p', Job: `job-${n}-5`, Wait: change, Reason: 'profiles/p: has not changed' }));
+      const turns = { machines, jobs, tasks: new Map([...tasks, ['meet', gate]]), profile: profile({ 'pack/machines': order, 'pack/finished': through }) };
+      const c = clusterOf(facts({ ...turns, waits }));
+      expect(c.barriers).toHaveLength(1);
+      const { here, inTurn, lacks, passed } = c.barriers[0]!;
+      expect(here.map((h) => h.member.machine.Uuid)).toEqual(left);
+      expect(here.map((h) => h.ahead!.map((m) => m.machine.Uuid))).toEqual(left.map((_, i) => left.slice(0, i)));
+      expect([inTurn, lacks, passed.length]).toEqual([true, [], through.length]);
+      const past = clusterOf(facts(turns)); // where only the scripts tell who waits
+      expect(past.barriers[0]!.here.map((h) => h.ahead!.length)).toEqual(left.map((_, i) => i));
+      expect(past.members.map((m) => m.state)).toEqual(c.members.map((m) => m.state));
+    }
+  });
+  it('are worded', () => {
+    const machines = [1, 2, 3].map((n) => machine(n, { CurrentTask: 5, CurrentJob: `job-${n}-5` }));
+    const jobs = [1, 2, 3].flatMap((n) => [job(n, 1, 'finished'), job(n, 3, 'finished'), job(n, 5, 'running')]);
+    const waits = [2, 3].map((n): Waiting => ({ Id: String(n), Since: time(n), Who: 'profile:p', Job: `job-${n}-5`, Wait: change }));
+    const c = clusterOf(facts({ machines, jobs, waits, tasks: new Map([...tasks, ['meet', gate]]), profile: profile({ 'pack/machines': all.slice(0, 3), 'pack/finished': [] }) }));
+    expect(c.members.map(waitWords)).toEqual(['', 'waits for any change of profile p; m1 is ahead', 'waits for any change of profile p; m1 and m2 are ahead']);
+  });
+  it('are waited for also by who looks at a change, for a while', () => {
+    const of = (Job: string, For: Waiting['Wait']['For'] = change.For): Waiting => ({ Id: Job + Math.random(), Since: time(0), Who: 'w', Job, Wait: { For } });
+    const jobs = (list: Waiting[]) => list.map((w) => w.Job);
+    const first = stillWaiting([], [of('a'), of('b'), of('c', { Kind: 'profiles', Key: 'p' })], 0);
+    const second = stillWaiting(first, [of('a')], 100);
+    expect(jobs(second)).toEqual(['a', 'b']); // c waited for what has come
+    expect(jobs(stillWaiting(second, [of('a'), of('b')], 200))).toEqual(['a', 'b']);
+    expect(jobs(stillWaiting(second, [], 99 + looking))).toEqual(['a', 'b']);
+    expect(jobs(stillWaiting(second, [], 100 + looking))).toEqual(['a']);
   });
 });
 

@@ -13,6 +13,8 @@ export interface Waiting {
   Job?: string;
   Wait: { For: { Kind: string; Key?: string; Path?: string; AtLeast?: number; Tests?: { op: string; path: string; value?: unknown }[]; Since?: string; Filter?: string } };
   Reason?: string;
+  /** When it was found to be over, if it is shown for a while longer: see stillWaiting. */
+  over?: number;
 }
 
 export interface Facts {
@@ -57,11 +59,15 @@ export interface Member {
   at?: Column;
   /** What it waits for, in words. */
   waitsFor?: string;
+  /** Who passes before it, where it waits for its turn. */
+  before?: Member[];
 }
 
 export interface Barrier {
   column: Column;
-  here: { member: Member; since: number; what: string }[]; // those who wait, the longest first
+  here: { member: Member; since: number; what: string; ahead?: Member[] }[]; // those who wait: whose turn is next, or the longest, first
+  /** They pass one after another, each in its turn: nobody waits for those who are to come. */
+  inTurn: boolean;
   passed: Member[];
   missing: Member[]; // who has not come so far yet
   lacks: string[]; // what the waits say is missing, each once
@@ -188,7 +194,7 @@ export function wanted(w: Waiting): string {
   const tests = (For.Tests ?? []).filter((t) => t.op !== 'defined' && !(t.op === 'not' && For.Tests!.length > 1 && isNull(t)));
   if (tests.length) return tests.map(testWords).join(' and ');
   if (For.Tests?.length) return `${field(For.Tests[0]!.path)} to be set`;
-  if (For.Since) return `a change of the ${where}`;
+  if (For.Since) return `any change of ${where}`;
   return For.Filter ? `${For.Kind} with ${safeDecode(For.Filter)}` : `the ${where}`;
 }
 
@@ -208,6 +214,66 @@ function safeDecode(s: string): string {
   } catch {
     return s;
   }
+}
+
+/** How long who has seen a change may look at it before it counts as busy, in milliseconds. */
+export const looking = 5000;
+
+/**
+ * Who waits now, and who waited for any change and has got one: it looks whether that was the right one, and most
+ * often waits again at once.
+ */
+export function stillWaiting(before: readonly Waiting[], fresh: readonly Waiting[], now: number): Waiting[] {
+  const again = new Set(fresh.map((w) => w.Job));
+  const look = before.filter((w) => w.Wait.For.Since && w.Job && !again.has(w.Job) && now - (w.over ?? now) < looking);
+  return [...fresh, ...look.map((w) => ({ ...w, over: w.over ?? now }))];
+}
+
+/** The turns that a task grants. */
+interface Turns {
+  order: string[]; // UUIDs of members
+  through: ReadonlySet<string>;
+}
+
+/**
+ * The turns of a task, where two of the shared lists that it speaks of tell them: members in their order, and those
+ * of them who are through.
+ */
+export function turnsOf(task: Task | undefined, profile: Profile, find: (id: string) => string | undefined): Turns | undefined {
+  if (!task) return undefined;
+  const lists = Object.entries(profile.Params ?? {}).flatMap(([name, value]) => {
+    if (!Array.isArray(value) || !speaksOf(task, name)) return [];
+    const uuids = value.map((v) => (typeof v === 'string' ? find(v) : undefined));
+    return uuids.every((u) => u !== undefined) ? [uuids as string[]] : [];
+  });
+  const pairs = lists.flatMap((order) =>
+    lists.flatMap((l) => (l !== order && l.length < order.length && l.every((u) => order.includes(u)) ? [{ order, through: new Set(l) }] : [])),
+  );
+  return pairs.length === 1 ? pairs[0] : undefined;
+}
+
+function speaksOf(task: Task, param: string): boolean {
+  if (task.RequiredParams?.includes(param) || task.OptionalParams?.includes(param)) return true;
+  const whole = new RegExp(`(?<![\\w/.-])${param.replace(/[^\w/-]/g, '\\$&')}(?![\\w/-])`);
+  return Boolean(task.Templates?.some((x) => whole.test(x.Contents ?? '')));
+}
+
+/** Who is ahead of a member in the order of turns and not through yet. */
+function aheadOf(uuid: string, { order, through }: Turns): string[] | undefined {
+  const place = order.indexOf(uuid);
+  return place < 0 ? undefined : order.slice(0, place).filter((u) => !through.has(u));
+}
+
+/** What a member waits for and who is ahead, in words. */
+export const waitWords = ({ waitsFor, before }: Member): string =>
+  [...(waitsFor ? [`waits for ${waitsFor}`] : []), ...(before ? [aheadWords(before)] : [])].join('; ');
+
+/** Who is ahead, in words. */
+export function aheadWords(ahead: readonly Member[]): string {
+  const names = ahead.slice(0, ahead.length > 4 ? 3 : 4).map((m) => m.machine.Name);
+  const more = ahead.length - names.length;
+  const all = more ? [...names, `${more} more`] : names;
+  return all.length === 1 ? `${all[0]} is ahead` : `${all.slice(0, -1).join(', ')} and ${all.at(-1)} are ahead`;
 }
 
 // The matrix
@@ -330,12 +396,16 @@ export function clusterOf(facts: Facts): Cluster {
 
   const leaders = members.filter((m) => m.leads);
   const failures = failuresOf(members, columns, tasks);
+  const barriers = barriersOf(members, columns, facts, waitByJob);
+  for (const { member, ahead } of barriers.flatMap((b) => b.here)) {
+    if (ahead?.length) member.before = ahead;
+  }
   const all = members.flatMap((m) => m.cells.flatMap((c) => (c.job ? [c.job] : [])));
   const starts = all.map((j) => j.StartTime).filter(isTime).map(Date.parse);
   const ends = all.map((j) => j.EndTime).filter(isTime).map(Date.parse);
   const cluster: Cluster = {
     name: profile.Name, members, leaders, leaderParams: leadParams, columns, failures, longest: longestOf(members, columns, tasks, facts.waits),
-    barriers: barriersOf(members, columns, tasks, waitByJob), state: 'idle', done: sum(members.map((m) => m.done)), total: sum(members.map((m) => m.total)),
+    barriers, state: 'idle', done: sum(members.map((m) => m.done)), total: sum(members.map((m) => m.total)),
   };
   cluster.state = overall(cluster, tasks);
   if (starts.length) cluster.started = Math.min(...starts);
@@ -376,19 +446,27 @@ export function decidingTasks(tasks: readonly Task[], params: readonly string[])
   return names(say.length ? say : speak);
 }
 
-function barriersOf(members: readonly Member[], columns: readonly Column[], tasks: ReadonlyMap<string, Task>, waits: ReadonlyMap<string, Waiting>): Barrier[] {
+function barriersOf(members: readonly Member[], columns: readonly Column[], { profile, machines, tasks }: Facts, waits: ReadonlyMap<string, Waiting>): Barrier[] {
+  const byUuid = new Map(members.map((m) => [m.machine.Uuid, m]));
+  const find = finder(machines);
   return columns.flatMap((column, i) => {
     const inside = members.filter((m) => m.cells[i]!.state === 'waiting');
     if (inside.length === 0) return [];
-    const here = inside.map((member) => {
+    const task = tasks.get(column.task);
+    const turns = turnsOf(task, profile, find);
+    const here = inside.map((member): Barrier['here'][number] => {
       const job = member.cells[i]!.job!;
       const wait = waits.get(job.Uuid);
-      return { member, since: Date.parse(job.StartTime), what: wait ? wanted(wait) : 'its script waits for others' };
+      const ahead = wait && !wait.Wait.For.Since ? undefined : turns && aheadOf(member.machine.Uuid, turns);
+      const one = { member, since: Date.parse(job.StartTime), what: wait ? wanted(wait) : 'its script waits for others' };
+      return ahead ? { ...one, ahead: ahead.flatMap((u) => byUuid.get(u) ?? []) } : one;
     });
+    here.sort((a, b) => (a.ahead?.length ?? 0) - (b.ahead?.length ?? 0) || a.since - b.since);
     const of = (...list: CellState[]) => members.filter((m) => list.includes(m.cells[i]!.state));
-    const lacks = inside.flatMap((m) => waits.get(m.cells[i]!.job!.Uuid)?.Reason ?? []);
-    const missing = [...of('ahead', 'queued', 'paused', 'failed'), ...(waitsForOthers(tasks.get(column.task)) ? [] : of('running'))];
-    return [{ column, here: here.sort((a, b) => a.since - b.since), passed: of('done', 'skipped'), missing, lacks: [...new Set(lacks)] }];
+    const told = inside.flatMap((m) => waits.get(m.cells[i]!.job!.Uuid) ?? []);
+    const lacks = told.flatMap((w) => (w.Wait.For.Since ? [] : (w.Reason ?? []))); // of a change nothing is missing
+    const missing = [...of('ahead', 'queued', 'paused', 'failed'), ...(waitsForOthers(task) ? [] : of('running'))];
+    return [{ column, here, inTurn: here.every((h) => h.ahead), passed: of('done', 'skipped'), missing, lacks: [...new Set(lacks)] }];
   });
 }
 
