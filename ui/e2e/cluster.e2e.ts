@@ -200,7 +200,12 @@ describe('the page of a cluster', () => {
   echo "ERROR: the disk is full" >&2
   exit 3
 fi`;
-    const meet = 'cluster_await --param broken/ready --unless broken/failed=true';
+    // By a long poll, as scripts do that do not know how to have the server wait.
+    const meet = `while true; do
+  cluster_mark
+  [[ $(cluster_get broken/failed) != true ]] || xiterr "another has failed"
+  drpcli -T "$PROFILE_TOKEN" profiles show "$CLUSTER_PROFILE" --etag "$CLUSTER_MARK" --wait 5m >/dev/null
+done`;
     for (const [Name, script] of [['install', install], ['meet', meet]]) await s.api('POST', '/tasks', { Name, Templates: [{ Name: 'x.sh', Contents: head + script }] });
     await s.api('POST', '/stages', { Name: 'prepare', Tasks: ['install', 'meet'] });
     await s.api('POST', '/workflows', { Name: 'prepare', Stages: ['prepare'] });
@@ -210,6 +215,7 @@ fi`;
     }
     const p = await visit(s, `#/clusters/${shared}`);
     await waitFor(p, '[data-machine="bad-2"][data-state="waiting"]');
+    await p.getByText(/bad-2 has waited .* for any change of profile broken/).waitFor();
     const bad = await s.api<{ Uuid: string }>('GET', '/machines/Name:bad-1');
     await s.runner(bad.Uuid);
     await p.getByText('2 machines failed').waitFor();

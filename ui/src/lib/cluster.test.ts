@@ -145,8 +145,8 @@ describe('columns', () => {
 describe('waits', () => {
   const wait = (For: Waiting['Wait']['For']): Waiting => ({ Id: '1', Since: time(0), Who: 'machine:x', Job: 'job-2-5', Wait: { For }, Reason: 'r' });
   it('are told by the server, and by scripts where it cannot be asked', () => {
-    for (const text of ['cluster_await --param a', 'wait_for machines', 'drpcli profiles wait p --param a', 'drp machines await x']) expect(waitsForOthers(task('t', text)), text).toBe(true);
-    for (const text of ['echo waiting', 'sleep 1', 'await', 'drpcli machines show x # wait']) expect(waitsForOthers(task('t', text)), text).toBe(false);
+    for (const text of ['cluster_await --param a', 'wait_for machines', 'drpcli profiles wait p --param a', 'drp machines await x', 'drpcli -T "$t" profiles show p --wait 5m', 'drp profiles exists p --wait=1m']) expect(waitsForOthers(task('t', text)), text).toBe(true);
+    for (const text of ['echo waiting', 'sleep 1', 'await', 'drpcli machines show x # wait', 'drpcli pools manage allocate p --wait-timeout 5m']) expect(waitsForOthers(task('t', text)), text).toBe(false);
     const now = { machines: [machine(2, { CurrentTask: 5, CurrentJob: 'job-2-5' })], jobs: [job(2, 1, 'finished'), job(2, 3, 'finished'), job(2, 5, 'running')] };
     expect(clusterOf(facts(now)).members[0]!.state).toBe('waiting');
     expect(clusterOf(facts({ ...now, waits: [] })).members[0]!.state).toBe('running');

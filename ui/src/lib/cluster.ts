@@ -180,7 +180,7 @@ export function leaderParams(profile: Profile, tasks: Iterable<Task>, params: Re
 }
 
 // What the scripts of tasks that wait for others call.
-const waitCalls = /\b(cluster_a?wait\w*|cluster_changed|wait_for(_\w+)?|drp(cli)?\b[^\n]*\s(wait|await)\s)/;
+const waitCalls = /\b(cluster_a?wait\w*|cluster_changed|wait_for(_\w+)?|drp(cli)?\b[^\n]*\s(wait\s|await\s|--wait(?![\w-])))/;
 
 /** Whether the scripts of a task wait for something. */
 export const waitsForOthers = (t: Task | undefined): boolean => Boolean(t?.Templates?.some((x) => waitCalls.test(x.Contents ?? '')));
