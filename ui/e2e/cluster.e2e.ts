@@ -245,24 +245,4 @@ done`;
     await screenshot(p, 'cluster-200');
     await p.context().close();
   });
-
-  it('is usable in both themes and on a phone', async () => {
-    const rev = (await s.api<{ Rev: number }[]>('GET', `/profiles/${cluster.profile}/history?limit=10`)).at(-1)!.Rev;
-    for (const [theme, width] of [['light', 1440], ['dark', 1440], ['dark', 390]] as const) {
-      const p = await visit(s, `#/clusters/${cluster.profile}?at=${rev}`, { theme, width });
-      await waitFor(p, `[data-moment="${rev}"]`);
-      await screenshot(p, `cluster-past-${theme}-${width}`, { fullPage: true });
-      expect(await axe(p)).toEqual([]);
-      expect(await p.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 'wider than the window').toBeLessThanOrEqual(0);
-      await p.getByRole('button', { name: 'Back to live' }).click();
-      await waitFor(p, '[data-moment="live"]');
-      await screenshot(p, `cluster-live-${theme}-${width}`, { fullPage: true });
-      expect(await axe(p)).toEqual([]);
-      await p.goto(p.url().replace(/#.*/, '#/clusters'));
-      await p.getByRole('link', { name: cluster.profile }).waitFor();
-      await screenshot(p, `clusters-${theme}-${width}`);
-      expect(await axe(p)).toEqual([]);
-      await p.context().close();
-    }
-  });
 });

@@ -28,12 +28,6 @@ beforeAll(async () => {
   await s.api('POST', '/tasks', { Name: 'shares', Templates: [{ Name: 'a.sh', ID: 'shared.tmpl' }] });
 });
 
-/** What makes the page wider than the window, if anything does. */
-const sideways = (page: Page) =>
-  page.evaluate(() =>
-    document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > innerWidth).map((e) => e.outerHTML.slice(0, 120)),
-  );
-
 const write = async (page: Page, text: string) => {
   await page.getByRole('textbox', { name: 'Template' }).click();
   await page.keyboard.press('ControlOrMeta+a');
@@ -149,32 +143,6 @@ test('a preview is what the machine would get, follows its source, and shows an 
   expect(await axe(page)).toEqual([]);
   await screenshot(page, 'preview-error');
   await page.close();
-});
-
-test('the same pages in the dark and narrow', async () => {
-  const bad = { Name: 'lonely', Provider: 'nobody' };
-  await s.api('POST', '/plugins', bad);
-  for (const [theme, width] of [
-    ['dark', 1440],
-    ['light', 390],
-    ['dark', 390],
-  ] as const) {
-    const page = await visit(s, '#/contents', { theme, width, height: 844 });
-    for (const [name, place, there] of [
-      ['contents', '#/contents', 'BasicStore'],
-      ['contents-pack', '#/contents/greeting', 'Set greeting/word'],
-      ['preview', '#/preview?key=greet&machine=web1.example.com', 'hello web1.example.com'],
-      ['preview-error', '#/preview?key=shares&machine=web1.example.com', 'line 42'],
-      ['plugins', '#/plugins', 'does not work'],
-    ]) {
-      await page.goto(`${s.url}/ui/${place}`);
-      await page.getByText(there).first().waitFor();
-      expect(await axe(page), `${name} ${theme} ${width}`).toEqual([]);
-      expect(await sideways(page), `${name} scrolls sideways`).toEqual([]);
-      await screenshot(page, `${name}-${theme}-${width}`);
-    }
-    await page.close();
-  }
 });
 
 test('a provider is uploaded under its name, and what is none is refused in words', async () => {

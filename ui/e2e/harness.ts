@@ -400,20 +400,24 @@ export async function screenshot(page: Page, name: string, options: { fullPage?:
 
 const axeSource = () => readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe finds serious or critical on the page, in words; expect it toEqual([]). */
-export async function axe(page: Page): Promise<string[]> {
-  await page.evaluate(axeSource());
+/** What axe finds serious or critical on the page, or on a part of it, in words; expect it toEqual([]). With colours it looks at nothing else. */
+export async function axe(page: Page, { within, colours }: { within?: string; colours?: boolean } = {}): Promise<string[]> {
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axeSource());
   await page.evaluate(async () => {
     const ending = document.getAnimations().filter((a) => a.effect?.getComputedTiming().iterations !== Infinity);
     await Promise.all(ending.map((a) => a.finished.catch(() => {})));
   });
-  const found = await page.evaluate(async () => {
-    interface Result {
-      violations: { id: string; impact: string; help: string; nodes: { html: string; failureSummary: string }[] }[];
-    }
-    const run = (globalThis as unknown as { axe: { run(options: unknown): Promise<Result> } }).axe;
-    return (await run.run({ resultTypes: ['violations'] })).violations;
-  });
+  const found = await page.evaluate(
+    async ([part, rules]) => {
+      interface Result {
+        violations: { id: string; impact: string; help: string; nodes: { html: string; failureSummary: string }[] }[];
+      }
+      const run = (globalThis as unknown as { axe: { run(context: unknown, options: unknown): Promise<Result> } }).axe;
+      const runOnly = rules ? { type: 'rule', values: rules } : undefined;
+      return (await run.run(part ?? document, { resultTypes: ['violations'], preload: false, ...(runOnly && { runOnly }) })).violations;
+    },
+    [within, colours ? ['color-contrast', 'link-in-text-block'] : undefined] as const,
+  );
   return found
     .filter((v) => v.impact === 'serious' || v.impact === 'critical')
     .flatMap((v) => v.nodes.map((n) => `${v.impact} ${v.id}: ${v.help}\n  ${n.html.slice(0, 300)}\n  ${n.failureSummary}`));

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
-import { axe, forgive, screenshot, server, visit } from './harness.ts';
+import { forgive, server, visit } from './harness.ts';
 
 const s = await server();
 const file = (name: string) => join(s.root, name);
@@ -134,28 +134,4 @@ test('old jobs are purged after it was told how many', async () => {
   await purge.click();
   await expect.poll(async () => (await s.api<Job[]>('GET', '/jobs')).length).toBe(before - told);
   await page.context().close();
-});
-
-test('the pages are in order for axe, in both themes, and fit on a phone', async () => {
-  const job = await jobIn('mend', 'finished');
-  const pages = [
-    ['jobs', '#/jobs', 'mend'],
-    ['job', `#/jobs/${job.Uuid}`, 'exits with 0'],
-    ['job-scripts', `#/jobs/${job.Uuid}?tab=scripts`, 'Rendered now'],
-    ['job-changes', `#/jobs/${job.Uuid}?tab=changes`, 'Undo all of this job'],
-    ['events', '#/events', 'Waiting for events'],
-    ['history', '#/history', 'rocketskates'],
-    ['logs', '#/logs', 'Authenticated'],
-  ];
-  for (const [theme, width] of [['light', 1440], ['dark', 390]] as const) {
-    const page = await visit(s, '#/jobs', { theme, width, height: 900 });
-    for (const [name, hash, ready] of pages) {
-      await go(page, hash);
-      await page.getByRole('main').getByText(ready).first().waitFor();
-      expect(await axe(page), `${name}, ${theme}`).toEqual([]);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), name).toBeLessThanOrEqual(0);
-      await screenshot(page, `${name}-${theme}-${width}`);
-    }
-    await page.context().close();
-  }
 });

@@ -312,20 +312,3 @@ test('the icon is chosen among all, and a machine that is deleted meanwhile says
   await screenshot(page, 'machine-deleted');
   await page.context().close();
 });
-
-test('every part of the page is for everybody, in both themes and on a telephone', async () => {
-  const m = await machine('access.example.com', { Workflow: 'build', Profiles: ['rack'], Address: 'fe80::1', Runnable: false });
-  const found: string[] = [];
-  for (const how of [{ theme: 'light' as const }, { theme: 'dark' as const }, { theme: 'light' as const, width: 390, height: 844 }]) {
-    const page = await visit(s, at(m), how);
-    for (const tab of ['overview', 'params', 'tasks', 'jobs', 'log', 'history', 'edit']) {
-      await page.getByRole('tab', { name: new RegExp('^' + tab, 'i') }).click();
-      await page.getByRole('tabpanel').getByLabel('Loading').waitFor({ state: 'detached' });
-      await screenshot(page, `machine-${tab}-${how.theme}-${how.width ?? 1440}`);
-      if (!how.width) found.push(...[...new Set((await axe(page)).map((f) => `${tab} ${how.theme}: ${f.replace(/style="[^"]*"|>\d+</g, '')}`))]);
-      if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)) found.push(`${tab} is too wide`);
-    }
-    await page.context().close();
-  }
-  expect(found).toEqual([]);
-});

@@ -233,20 +233,12 @@ describe('the table of machines', () => {
     await page.context().close();
   });
 
-  test.each(['light', 'dark'] as const)('is in order in the %s theme, wide and narrow', async (theme) => {
-    const wide = await visit(s, '#/machines?columns=Name,State,Workflow,Profiles,param%3Arack%2Funit,Description', { theme });
-    await row(wide, 'web20').waitFor();
-    await screenshot(wide, `machines-${theme}`);
-    expect(await axe(wide)).toEqual([]);
-    await wide.context().close();
-    const narrow = await visit(s, '#/machines', { theme, width: 390, height: 800 });
-    await narrow.getByRole('listitem').first().waitFor();
-    await screenshot(narrow, `machines-390-${theme}`);
-    expect(await axe(narrow)).toEqual([]);
-    expect(await narrow.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth)).toBe(true);
+  test('is filled by a dialog that is in order on a telephone', async () => {
+    const narrow = await visit(s, '#/machines', { width: 390, height: 800 });
     await narrow.getByRole('button', { name: 'Create machine' }).click();
     await narrow.getByRole('dialog').getByRole('textbox', { name: 'Name' }).waitFor();
     expect(await axe(narrow)).toEqual([]);
+    await screenshot(narrow, 'machines-create-390');
     await narrow.context().close();
   });
 });

@@ -46,16 +46,3 @@ test('what happens while the list of events is paused comes when it goes on', as
   await events.getByRole('link', { name: 'unseen' }).waitFor();
   await page.context().close();
 });
-
-test.each([
-  ['light', 1440],
-  ['dark', 1440],
-  ['light', 390],
-] as const)('nothing keeps people out, %s, %d pixels wide', async (theme, width) => {
-  const page = await visit(s, '#/', { theme, width });
-  await page.getByText('finished, 1 failed').waitFor();
-  expect(await axe(page)).toEqual([]);
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-  await screenshot(page, `overview-${theme}-${width}`, { fullPage: true });
-  await page.context().close();
-});

@@ -120,23 +120,13 @@ test.each(['light', 'dark'] as const)('every colour can be told from its backgro
   await page.context().close();
 });
 
-test.each(['light', 'dark'] as const)('nothing keeps people out, %s', async (theme) => {
-  for (const size of ['s', 'l']) {
-    const page = await visit(s, `#/wall?group=profile&size=${size}`, { theme });
-    await tile(page, 1).waitFor();
-    await page.getByRole('button', { name: 'Select', exact: true }).click();
-    await tile(page, 1).click();
-    await page.getByText('1 selected', { exact: true }).waitFor();
-    expect(await axe(page)).toEqual([]);
-    await screenshot(page, `wall-${size}-${theme}`);
-    await page.context().close();
-  }
-});
-
-test('a narrow window scrolls up and down only', async () => {
-  const page = await visit(s, '#/wall?group=stage&size=l', { width: 390, height: 844 });
+test('nothing keeps people out while they select', async () => {
+  const page = await visit(s, '#/wall?group=profile&size=l', { theme: 'dark' });
   await tile(page, 1).waitFor();
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
-  await screenshot(page, 'wall-390');
+  await page.getByRole('button', { name: 'Select', exact: true }).click();
+  await tile(page, 1).click();
+  await page.getByText('1 selected', { exact: true }).waitFor();
+  expect(await axe(page)).toEqual([]);
+  await screenshot(page, 'wall-selecting');
   await page.context().close();
 });

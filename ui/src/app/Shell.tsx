@@ -32,7 +32,7 @@ export function Shell() {
     ...nav.flatMap((r) => (r.keys ? [{ keys: r.keys, label: 'Go to ' + r.label, group: 'Go', run: () => navigate(r.path) }] : [])),
   ]);
   return (
-    <AppShell header={{ height: 48 }} navbar={{ width: 200, breakpoint: `${narrow}em`, collapsed: { mobile: !menu } }} padding="md">
+    <AppShell header={{ height: 48 }} navbar={{ width: 208, breakpoint: `${narrow}em`, collapsed: { mobile: !menu } }} padding="md">
       <AppShell.Header>
         <Group h="100%" px="md" justify="space-between" wrap="nowrap" gap="xs">
           <Group gap="xs" wrap="nowrap">
@@ -79,7 +79,9 @@ export function Shell() {
                         leftSection={<Icon name={r.icon ?? 'circle'} />}
                         active={here}
                         aria-current={here ? 'page' : undefined}
+                        px="xs"
                         py={3}
+                        noWrap
                       />
                     );
                   })}
@@ -135,13 +137,13 @@ function Connected() {
     <span role="status">
       {told === 'live' ? (
         <Tooltip label="What you see is current">
-          <Badge color="teal" variant="dot" size="sm">
+          <Badge color="teal" variant="dot" size="sm" miw="max-content">
             live
           </Badge>
         </Tooltip>
       ) : (
         <Tooltip label="The connection to the server is broken. What you see may be old; it is brought up to date as soon as the server is back.">
-          <Badge color="orange" variant="filled" size="sm" autoContrast>
+          <Badge color="orange" variant="filled" size="sm" miw="max-content" autoContrast>
             {told}
           </Badge>
         </Tooltip>
@@ -183,8 +185,11 @@ function User() {
   return (
     <Menu>
       <Menu.Target>
-        <Button variant="subtle" color="gray" size="compact-sm" leftSection={<Icon name="user" />} maw={180}>
-          {user}
+        <Button variant="subtle" color="gray" size="compact-sm" maw={180} aria-label={user}>
+          <Icon name="user" />
+          <Text span inherit truncate ml={6} visibleFrom="xs">
+            {user}
+          </Text>
         </Button>
       </Menu.Target>
       <Menu.Dropdown>

@@ -4,7 +4,7 @@ import { create } from 'zustand';
 export interface Shortcut {
   keys: string; // as "/", "?", "g m", "ctrl+s", "x"
   label: string;
-  run: () => void;
+  run?: () => void; // without it, what is focused sees to the key, and the help tells of it
   group?: string;
 }
 
@@ -17,7 +17,7 @@ export function useShortcuts(list: Shortcut[]) {
   latest.current = list;
   const names = list.map((s) => s.keys + s.label).join('\n');
   useEffect(() => {
-    const mine = latest.current.map((s, i) => ({ ...s, run: () => latest.current[i]?.run() }));
+    const mine = latest.current.map((s, i) => ({ ...s, ...(s.run && { run: () => latest.current[i]?.run?.() }) }));
     useShortcutList.setState(({ list: all }) => ({ list: [...all, ...mine] }));
     return () => useShortcutList.setState(({ list: all }) => ({ list: all.filter((s) => !mine.includes(s)) }));
   }, [names]);
@@ -34,7 +34,7 @@ export function listen(): () => void {
     if (e.defaultPrevented || e.isComposing) return;
     const name = nameOf(e);
     if (typing(e.target) && !name.includes('+')) return;
-    const { list } = useShortcutList.getState();
+    const list = useShortcutList.getState().list.filter((s) => s.run);
     const two = e.timeStamp - at < pause && before ? `${before} ${name}` : '';
     // The newest comes first: what a page or a dialog adds goes before what is always there.
     const found = list.findLast((s) => s.keys === two) ?? list.findLast((s) => s.keys === name);
@@ -43,7 +43,7 @@ export function listen(): () => void {
     if (!found) return;
     before = '';
     e.preventDefault();
-    found.run();
+    found.run?.();
   };
   addEventListener('keydown', press);
   return () => removeEventListener('keydown', press);

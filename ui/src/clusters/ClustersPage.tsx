@@ -34,7 +34,7 @@ export default function ClustersPage() {
       )}
       {list.length > 0 && (
         <div className={classes.wide}>
-          <Table miw="40rem">
+          <Table className={classes.clusters}>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Cluster</Table.Th>
@@ -62,7 +62,7 @@ export default function ClustersPage() {
                         {cluster.leaders.map((l) => l.machine.Name).join(', ')} <LeaderBadge />
                       </>
                     ) : (
-                      'nobody yet'
+                      'no leader yet'
                     )}
                   </Table.Td>
                   <Table.Td>

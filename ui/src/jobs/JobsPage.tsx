@@ -155,7 +155,7 @@ function columnsFor(nameOf: (uuid: string) => string): Column<Job>[] {
     { id: 'Workflow', header: 'Workflow', cell: (j) => j.Workflow, width: 150 },
     { id: 'StartTime', header: 'Started', cell: (j) => <Ago time={j.StartTime} />, width: 110 },
     { id: 'Took', header: 'Took', cell: (j) => <Took job={j} />, width: 110 },
-    { id: 'Retry', header: 'Again', cell: (j) => <RetryButton job={j} machine={nameOf(j.Machine)} />, width: 80 },
+    { id: 'Retry', header: 'Again', cell: (j) => retriable(j) && <RetryButton job={j} machine={nameOf(j.Machine)} />, width: 80 },
     { id: 'Uuid', header: 'UUID', cell: (j) => j.Uuid, width: 290, hidden: true },
     { id: 'Previous', header: 'Previous', cell: (j) => j.Previous !== zero && <Ref kind="jobs" id={j.Previous}>{j.Previous.slice(0, 8)}</Ref>, width: 110, hidden: true },
     { id: 'ExitState', header: 'Exit state', cell: (j) => j.ExitState, width: 110, hidden: true },
@@ -177,7 +177,6 @@ function Took({ job }: { job: Job }) {
 }
 
 function RetryButton({ job, machine }: { job: Job; machine: string }) {
-  if (!retriable(job)) return null;
   const again = () => retry(job).then(() => notifyDone(`${machine} does ${job.Task} again as soon as its runner asks`), notifyError);
   return (
     <Tooltip label={`Do ${job.Task} again`}>

@@ -20,7 +20,7 @@ export default function KindsPage() {
       {!kinds && !error && <Loader size="sm" aria-label="Loading" />}
       {kinds && (
         <div className={classes.table}>
-          <Table>
+          <Table className={classes.kinds}>
             <Table.Thead><Table.Tr><Table.Th>Kind</Table.Th><Table.Th ta="right">Objects</Table.Th><Table.Th>What they are</Table.Th></Table.Tr></Table.Thead>
             <Table.Tbody>
               {kinds.map((k) => (

@@ -9,6 +9,7 @@ import { Decoration, EditorView, keymap, MatchDecorator, ViewPlugin, type Decora
 import { tags } from '@lezer/highlight';
 import { basicSetup } from 'codemirror';
 import { useEffect, useRef } from 'react';
+import { useShortcuts } from '../app/shortcuts.ts';
 import type { Mark } from '../lib/text.ts';
 import { nonce } from '../lib/nonce.ts';
 import type { EditorProps, Language } from './Editor.tsx';
@@ -18,6 +19,7 @@ export default function CodeMirror({ label, value, onChange, language, marks, or
   const view = useRef<EditorView>(undefined);
   const calls = useRef({ onChange, onSave });
   calls.current = { onChange, onSave };
+  useShortcuts(onSave ? [{ keys: 'ctrl+s', label: 'Save', group: 'Editor' }] : []);
   const parts = useRef({ language: new Compartment(), diff: new Compartment(), access: new Compartment() });
 
   useEffect(() => {

@@ -119,7 +119,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
         <Count shown={ordered.length} total={props.total ?? ordered.length} selected={selection?.size ?? 0} loading={loading} />
         <ColumnsButton columns={columns} layout={layout} sort={sort} onSort={inOrder && !props.onSort ? undefined : (props.onSort ?? setOwnSort)} cards={cards} />
       </div>}
-      <div className={classes.scroller} ref={scroller} style={{ maxHeight: props.height }} onKeyDown={cursor.onKeyDown}>
+      <div className={classes.scroller} ref={scroller} style={{ maxHeight: props.height }} onKeyDown={cursor.onKeyDown} onMouseOver={tellWhole}>
         {ordered.length === 0 ? (
           <div className={classes.empty} role="status">{loading ? 'Loading …' : (props.empty ?? 'Nothing here.')}</div>
         ) : cards ? (
@@ -142,6 +142,12 @@ export function DataGrid<T>(props: DataGridProps<T>) {
       </div>
     </div>
   );
+}
+
+/** A cell that is cut off tells all of its text where the mouse is. */
+function tellWhole(e: MouseEvent<HTMLElement>): void {
+  const cell = (e.target as HTMLElement).closest('td');
+  if (cell) cell.title = cell.scrollWidth > cell.clientWidth && !cell.querySelector('[title]') ? cell.innerText : '';
 }
 
 const pick = <T,>(columns: readonly Column<T>[], ids: readonly string[]): Column<T>[] =>
@@ -209,7 +215,7 @@ const Card = memo(function Card<T>({ row, index, columns, rowKey, href, select, 
       <div className={classes.facts}>
         {rest.map((c) => {
           const content = c.cell(row);
-          const blank = content === '' || content === null || content === undefined || c.sort?.(row) === '';
+          const blank = content === '' || content === null || content === undefined || content === false || c.sort?.(row) === '';
           return !blank && <div key={c.id}><span className={classes.factName}>{c.header}</span> {content}</div>;
         })}
       </div>
@@ -294,7 +300,9 @@ function useCursor<T>(
         { keys: 'x', label: 'Select the row', group: 'List', run: toggle },
         { keys: 'J', label: 'Select down', group: 'List', run: () => go(at() + 1, true) },
         { keys: 'K', label: 'Select up', group: 'List', run: () => go(at() - 1, true) },
+        { keys: 'ctrl+a', label: 'Select all', group: 'List' },
       ] : []),
+      ...(href ? [{ keys: 'Enter', label: 'Open the row', group: 'List' }] : []),
     ],
   );
   const act = (e: KeyboardEvent): boolean => {

@@ -25,12 +25,14 @@ export function Page({ title, heading, before, after, actions, fill, children }:
     <div className={fill ? classes.fill : classes.page}>
       <Group className={classes.head} justify="space-between" gap="xs">
         <Group gap="xs" className={classes.title}>
-          {before}
-          {heading ?? (
-            <Title order={1} size="h3">
-              {title}
-            </Title>
-          )}
+          <Group gap="xs" wrap="nowrap" className={classes.title}>
+            {before}
+            {heading ?? (
+              <Title order={1} size="h3">
+                {title}
+              </Title>
+            )}
+          </Group>
           {after}
         </Group>
         <Group gap="xs">{actions}</Group>

@@ -1,6 +1,7 @@
 import { Anchor, Button, Group, SegmentedControl, Select, Text, UnstyledButton } from '@mantine/core';
 import { useCallback, useMemo, useState } from 'react';
 import { useQueryState } from '../app/router.ts';
+import { useShortcuts } from '../app/shortcuts.ts';
 import type { Machine } from '../api/types.ts';
 import { countStates, machineStates, meaning } from '../lib/machine-state.ts';
 import { fieldGroups, groupTiles, sorter } from '../lib/wall.ts';
@@ -53,6 +54,14 @@ export default function WallPage() {
   const select = useCallback((next: ReadonlySet<string>) => setSelection(next), []);
   const chosen = useMemo(() => [...selection].flatMap((uuid) => fleet.byKey.get(uuid) ?? []), [selection, fleet.byKey]);
   const problem = fleet.error ?? error ?? values.error;
+
+  useShortcuts([
+    { keys: 'Arrows', label: 'From tile to tile, with Shift to select on the way', group: 'Wall' },
+    { keys: 'Space', label: 'Select the tile', group: 'Wall' },
+    { keys: 'ctrl+a', label: 'Select all that is shown', group: 'Wall' },
+    { keys: 'Enter', label: 'Open the machine', group: 'Wall' },
+    { keys: 'Escape', label: 'Select nothing', group: 'Wall' },
+  ]);
 
   return (
     <Page
