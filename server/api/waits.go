@@ -48,13 +48,13 @@ func (s *waits) enter(a *API, r *request, w *models.Wait) (leave func()) {
 	}
 }
 
-// tellWait tells that somebody begins or ends to wait. For what stands in GET /waits only, which
-// shows each caller what that one may see.
+// tellWait tells that somebody begins or ends to wait, but not who: that stands in GET /waits only,
+// which shows each caller what that one may see.
 func (a *API) tellWait(action string, w *models.Waiting) {
 	if a.Events.Subscribers() == 0 {
 		return
 	}
-	e := models.Event{Time: a.Now().UTC(), Type: "waits", Action: action, Key: w.Id, Principal: w.Who}
+	e := models.Event{Time: a.Now().UTC(), Type: "waits", Action: action, Key: w.Id}
 	a.Events.Publish(&events.Message{Event: e, Scope: w.Wait.For.Kind})
 }
 

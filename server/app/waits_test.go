@@ -74,7 +74,7 @@ func TestALongPollIsAWaitForAnyChange(t *testing.T) {
 	admin.tells(conn, "register waits.*.*")
 	told := func(action, key string) {
 		t.Helper()
-		if e := admin.event(conn); e.Type != "waits" || e.Action != action || key != "" && e.Key != key || e.Principal != "profile:cluster" || string(e.Object) != "null" {
+		if e := admin.event(conn); e.Type != "waits" || e.Action != action || key != "" && e.Key != key || e.Principal != "" || string(e.Object) != "null" {
 			t.Errorf("the event %+v, want %s %s", e, action, key)
 		}
 	}
@@ -129,4 +129,32 @@ func reader(t *testing.T, admin client, name, scopes string) client {
 	var u models.UserToken
 	admin.must("GET", "/users/u-"+name+"/token", nil, &u)
 	return client{t, admin.url, u.Token}
+}
+
+// TestWhoWaitsIsNotToldToOthers: an event of a wait names nobody, since it goes to all who may see the kind.
+func TestWhoWaitsIsNotToldToOthers(t *testing.T) {
+	a, admin, _ := start(t, config(t))
+	var m models.Machine
+	admin.must("POST", "/machines", `{"Name":"m1"}`, &m)
+	tina := tenantOf(t, a, admin, "limited", "tina")[0]
+	conn := tina.listen("/api/v3/ws", "waits.*.*")
+	var token models.UserToken
+	admin.must("GET", "/machines/"+m.Uuid+"/token", nil, &token)
+	answers := make(chan models.Outcome)
+	go func() {
+		answers <- client{t, admin.url, token.Token}.wait(`{"For":{"Kind":"machines","Key":"` + m.Uuid + `","Filter":"Description=x"}}`)
+	}()
+	for _, action := range []string{"create", "delete"} {
+		e := tina.event(conn)
+		if text, _ := json.Marshal(e); e.Action != action || strings.Contains(string(text), m.Uuid) {
+			t.Errorf("told to somebody who does not see the machine: %s", text)
+		}
+		if got := tina.waitsOf(); len(got) != 0 {
+			t.Errorf("and shown: %+v", got)
+		}
+		if action == "create" {
+			admin.must("PATCH", "/machines/"+m.Uuid, `[{"op":"replace","path":"/Description","value":"x"}]`, nil)
+		}
+	}
+	<-answers
 }
