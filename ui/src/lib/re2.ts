@@ -1,5 +1,6 @@
 // The server's regular expressions are RE2's, the browser's are not: what stands here reads the
 // former and gives the latter, or says what the server would not understand.
+import { linear, type Matcher } from './linear.ts';
 
 const posix: Record<string, string> = {
   alnum: '0-9A-Za-z', alpha: 'A-Za-z', ascii: '\\x00-\\x7f', blank: '\\t ', cntrl: '\\x00-\\x1f\\x7f', digit: '0-9', graph: '!-~',
@@ -9,16 +10,17 @@ const posix: Record<string, string> = {
 const blank = '\\t\\n\\f\\r '; // what \s is to RE2
 
 /** goRegExp compiles an expression as the server reads it; the error says what is wrong with it. */
-export function goRegExp(expression: string): RegExp {
+export function goRegExp(expression: string): Matcher {
   const start = /^\(\?([a-zA-Z]+)\)/.exec(expression);
   const flags = start?.[1] ?? '';
   if (/[^ims]/.test(flags)) throw new Error(`flags (?${flags}) cannot be used here`);
   const source = translate(start ? expression.slice(start[0].length) : expression);
   try {
-    return new RegExp(source, 'u' + [...new Set(flags)].join(''));
+    new RegExp(source, 'u' + [...new Set(flags)].join('')); // says what is wrong
   } catch (e) {
     throw new Error((e as Error).message.replace(/^Invalid regular expression: \/.*\/\w*: /s, '').toLowerCase());
   }
+  return linear(source, flags);
 }
 
 function translate(s: string): string {

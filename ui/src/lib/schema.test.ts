@@ -58,8 +58,23 @@ describe('validation', () => {
   it('reads schemas of draft 4 as well, and lets the server judge what it cannot read', () => {
     expect(flaws({ type: 'integer', minimum: 1, exclusiveMinimum: true }, 1)).toEqual(['']);
     expect(flaws({ type: 'integer', exclusiveMinimum: 1 }, 1)).toEqual(['']);
-    expect(flaws({ type: 'string', pattern: '(?i)x' }, 'y')).toEqual([]);
+    expect(flaws({ type: 'string', pattern: '(?=x)' }, 'y')).toEqual([]);
     expect(validate(null, 3)).toEqual([]);
+  });
+  it('reads patterns as the server does', () => {
+    expect(flaws({ type: 'string', pattern: '(?i)^x\\z' }, 'X')).toEqual([]);
+    expect(validate({ type: 'string', pattern: '(?i)^x\\z', allOf: [{ minLength: 2 }] }, 'y').map((f) => f.message)).toEqual(['String is too short (1 < 2).', 'String does not match (?i)^x\\z']);
+    expect(flaws({ properties: { pattern: { const: { pattern: 'a' } } } }, { pattern: { pattern: 'a' } })).toEqual([]);
+    expect(flaws({ patternProperties: { '^x-': { type: 'string' } }, additionalProperties: false }, { 'x-a': 1, y: 2 })).toEqual(['/x-a', '/y']);
+  });
+  it('ends, whatever a schema says', () => {
+    const doubled = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`d${i}`, { allOf: [{ $ref: `#/definitions/d${i + 1}` }, { $ref: `#/definitions/d${i + 1}` }] }]));
+    const endless: [Schema, Json][] = [
+      [{ type: 'string', pattern: '^(a+)+$' }, 'a'.repeat(5000) + '!'], [{ type: 'string', format: 'url' }, 'http://' + 'a'.repeat(5000) + '!'],
+      [{ patternProperties: { '^(a+)+$': {} } }, { ['a'.repeat(5000) + '!']: 1 }], [{ $ref: '#' }, 1], [{ allOf: [{ $ref: '#' }, { $ref: '#' }] }, 1],
+      [{ $ref: '#/definitions/d0', definitions: { ...doubled, d60: {} } }, 1], [{ type: 'array', uniqueItems: true }, Array.from({ length: 100_000 }, (_, i) => i)],
+    ];
+    for (const [schema, value] of endless) expect(Array.isArray(validate(schema, value))).toBe(true);
   });
   it('of a whole object knows its fields, and does not miss those that are left out', () => {
     const schema = documentSchema('Role', components);

@@ -1,7 +1,8 @@
 // What a form has to know of a value, from the API's own description of a kind (OpenAPI 3.0) or
 // from the JSON Schema of a param, and whether a value obeys it.
-import { Validator, type Schema as JsonSchema } from '@cfworker/json-schema';
+import { dereference, format, schemaArrayKeyword, schemaMapKeyword, ignoredKeyword, validate as check, type Schema as JsonSchema } from '@cfworker/json-schema';
 import { isObject, type Json, type JsonObject, type Maybe } from './json.ts';
+import { goRegExp } from './re2.ts';
 
 export interface Schema {
   type?: string | string[];
@@ -132,11 +133,60 @@ export function validate(schema: unknown, value: Maybe): Flaw[] {
   if (!isObject(schema) || value === undefined) return [];
   try {
     const draft = isDraft4(schema) ? '4' : '7';
-    const { errors } = new Validator(schema as JsonSchema, draft, false).validate(value);
+    const size = JSON.stringify(value).length;
+    if (size > largest) return [];
+    const own = tame(schema, size < few) as JsonSchema;
+    const { errors } = check(value, own, draft, counted(dereference(own), Math.min(10_000, 1e7 / size)), false);
     return worst(errors.map((e) => ({ path: decodeURIComponent(e.instanceLocation.slice(1)), message: plain(e.error), keyword: e.keyword })));
   } catch {
-    return []; // a pattern that browsers do not know, a reference to elsewhere
+    return []; // a pattern that nobody knows, a reference to elsewhere or without end
   }
+}
+
+// Who writes a schema, and a value, may be somebody who wants this page to stand still: so patterns
+// are the server's, which end; references are followed so often only; and what costs the square of
+// the value is asked of small values only. What is left out the server says.
+const largest = 1 << 20; // characters of a value that is judged here
+const few = 20_000;
+
+delete (format as Partial<typeof format>).url; // its pattern does not end, and the server knows it no more than others
+
+// tame is a schema whose patterns are formats, by which the validator calls what is given to it.
+function tame(schema: Json, unique: boolean): Json {
+  if (!isObject(schema)) return schema;
+  const all = Object.entries(schema).flatMap(([k, v]): [string, Json][] => {
+    if (k === 'pattern' || (k === 'uniqueItems' && !unique)) return [];
+    if (k === 'patternProperties' && isObject(v) && !Object.keys(v).every(plainly)) throw new Error('patterns that the server has to judge');
+    if ((Object.hasOwn(schemaMapKeyword, k) || k === 'dependencies') && isObject(v)) return [[k, Object.fromEntries(Object.entries(v).map(([n, s]) => [n, tame(s, unique)]))]];
+    if (Object.hasOwn(schemaArrayKeyword, k) && Array.isArray(v)) return [[k, v.map((s) => tame(s, unique))]];
+    return [[k, Object.hasOwn(ignoredKeyword, k) ? v : tame(v, unique)]];
+  });
+  const tamed = Object.fromEntries(all);
+  if (typeof schema.pattern === 'string') tamed.allOf = [...(Array.isArray(tamed.allOf) ? tamed.allOf : []), { format: patternFormat(schema.pattern) }];
+  return tamed;
+}
+
+function patternFormat(pattern: string): string {
+  const name = 'pattern ' + pattern;
+  if (!Object.hasOwn(format, name)) {
+    const expression = goRegExp(pattern);
+    (format as Record<string, (s: string) => boolean>)[name] = (s) => expression.test(s);
+  }
+  return name;
+}
+
+// plainly tells patterns that end soon in any browser: without groups, and with one repetition.
+const plainly = (pattern: string): boolean => !pattern.includes('(') && (pattern.match(/[*+?{]/g) ?? []).length < 2;
+
+// counted are the schemas that references lead to, so often and no more.
+function counted(schemas: ReturnType<typeof dereference>, most: number): ReturnType<typeof dereference> {
+  let left = most;
+  return new Proxy(schemas, {
+    get: (all, name) => {
+      if (--left < 0) throw new Error('references without end');
+      return all[name as string];
+    },
+  });
 }
 
 // As the server reads them: as draft 7, or as draft 4 when a schema is not sound as that.
@@ -156,7 +206,7 @@ function worst(flaws: (Flaw & { keyword: string })[]): Flaw[] {
 }
 
 // plain makes a sentence about a value of the validator's words.
-const plain = (error: string): string => error.replace(/^Instance type "(\w+)" is invalid\. Expected "(.*)"\.$/, 'is $1, and should be $2').replace(/^Instance /, '');
+const plain = (error: string): string => error.replace(/^String does not match format "pattern (.*)"\.$/s, 'String does not match $1').replace(/^Instance type "(\w+)" is invalid\. Expected "(.*)"\.$/, 'is $1, and should be $2').replace(/^Instance /, '');
 
 // flawsAt are those of one field of a form: at it or below it.
 export const flawsAt = (flaws: readonly Flaw[], path: string): Flaw[] => flaws.filter((f) => f.path === path || f.path.startsWith(path + '/'));
