@@ -48,7 +48,7 @@ export function SharedParams({ params, log, names, goTo, past }: Props) {
                       {roleOf(key) && <Icon name="anchor" />} <Ref kind="params" id={key} />
                     </Table.Td>
                     <Table.Td className={classes.value} maw={420}>
-                      {key in params ? say(params[key]) : <span className={classes.quiet}>removed</span>}
+                      {Object.hasOwn(params, key) ? say(params[key]) : <span className={classes.quiet}>removed</span>}
                     </Table.Td>
                     <Table.Td>{last?.job ? <Ref kind="jobs" id={last.job}>{byWhom(names, last.who, last.job)}</Ref> : last ? byWhom(names, last.who, undefined) : <span className={classes.quiet}>not known</span>}</Table.Td>
                     <Table.Td>{last && (past ? new Date(last.time).toLocaleTimeString() : <Ago time={new Date(last.time).toISOString()} />)}</Table.Td>

@@ -58,7 +58,7 @@ function useRoleParams(machines: readonly Machine[], params: ReadonlyMap<string,
   const of = uuids.join(',') + '?' + names.join(',');
   const [known, setKnown] = useState(none);
   const fresh = useRef(new Map<string, Params>());
-  const pick = (m: Machine): Params => Object.fromEntries(names.filter((n) => n in (m.Params ?? {})).map((n) => [n, m.Params[n]]));
+  const pick = (m: Machine): Params => Object.fromEntries(names.filter((n) => Object.hasOwn(m.Params ?? {}, n)).map((n) => [n, m.Params[n]]));
   useEvents(names.length && uuids.length ? 'machines.*.*' : '', (e) => {
     const m = e.Object as Machine | null;
     if (!e.Rev || !m || !uuids.includes(m.Uuid)) return;

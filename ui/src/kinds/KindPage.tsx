@@ -5,7 +5,7 @@ import { change, part } from '../api/client.ts';
 import { keyField, keyOf } from '../api/types.ts';
 import { link, useQueryState } from '../app/router.ts';
 import { compileFilter, parseFilter, toQuery } from '../lib/filter.ts';
-import type { JsonObject } from '../lib/json.ts';
+import { own, type JsonObject } from '../lib/json.ts';
 import { asText, columnsOf, type Kind } from '../lib/kind.ts';
 import type { Fields } from '../lib/match.ts';
 import { useList, useObjects } from '../live/hooks.ts';
@@ -54,7 +54,7 @@ function Held({ kind, indexes }: Props) {
   const { items, loading, complete, error } = useObjects<JsonObject>(kind.name);
   const typed = useTyped(indexes);
   const rows = useMemo(() => {
-    const access = { key: (o: JsonObject) => keyOf(kind.name, o), param: kind.params ? (o: JsonObject, p: string) => (o.Params as JsonObject | undefined)?.[p] : undefined };
+    const access = { key: (o: JsonObject) => keyOf(kind.name, o), param: kind.params ? (o: JsonObject, p: string) => own(o.Params as JsonObject | undefined, p) : undefined };
     return typed.filter.error ? items : items.filter(compileFilter(typed.filter, indexes, access));
   }, [items, typed.filter, indexes, kind]);
   return <Rows kind={kind} rows={rows} total={items.length} loading={loading || !complete} error={error} typed={typed} />;

@@ -1,3 +1,4 @@
+import { own } from './json.ts';
 import { type Access, compileCondition, type Condition, type Field, type Fields, type Operator, operators } from './match.ts';
 
 // What a person types to find objects, and what becomes of it: a quick test of an object, the
@@ -94,14 +95,14 @@ function add(filter: Filter, language: Language, term: Term): number {
 
 /** canonical is the name as the server has it: fields may be typed in any case. */
 function canonical(name: string, { fields, params }: Language): string {
-  if (fields[name] || params.includes(name)) return name;
+  if (own(fields, name) || params.includes(name)) return name;
   const lower = name.toLowerCase();
   if (lower.startsWith('meta.')) return 'Meta.' + name.slice('meta.'.length);
   return Object.keys(fields).find((f) => f.toLowerCase() === lower) ?? name;
 }
 
 const known = (name: string, { fields, params }: Language): boolean =>
-  name in fields || name.startsWith('Meta.') || params.includes(name);
+  Object.hasOwn(fields, name) || name.startsWith('Meta.') || params.includes(name);
 
 /** readValue reads what stands behind a =, which may be OP(...). */
 function readValue(text: string, at: number): [Operator, string, number] {
@@ -185,7 +186,7 @@ export function compileFilter<T extends object>(filter: Filter, fields: Fields, 
 
 /** paramsOf are the params that a filter asks about: their values must be there before it can be answered. */
 export const paramsOf = (filter: Filter, { fields }: Language): string[] => [
-  ...new Set(filter.terms.map((t) => t.name).filter((n) => !(n in fields) && !n.startsWith('Meta.'))),
+  ...new Set(filter.terms.map((t) => t.name).filter((n) => !Object.hasOwn(fields, n) && !n.startsWith('Meta.'))),
 ];
 
 /** toQuery is the filter in the API's words; undefined when it has words, which the API does not know. */

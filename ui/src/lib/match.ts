@@ -1,3 +1,4 @@
+import { own } from './json.ts';
 import { goRegExp } from './re2.ts';
 
 // Conditions on objects, held against them here exactly as the server's lists do, so that a
@@ -25,7 +26,7 @@ type Test = (value: unknown) => boolean;
 
 /** compileCondition reads a condition once; what it yields is quick. It throws what is wrong with the text. */
 export function compileCondition<T>(c: Condition, fields: Fields, access: Access<T>): (o: T) => boolean {
-  const field = fields[c.name];
+  const field = own(fields, c.name);
   const values = valuesOf(c.name, field, access);
   const op = c.op === 'Ne' ? 'Eq' : c.op === 'Nin' ? 'In' : c.op;
   const uuidKey = c.name === 'Key' && fields.Uuid?.Type === 'UUID string' && op !== 'Re'; // may be written in any case
@@ -40,7 +41,7 @@ export function valuesOf<T>(name: string, field: Field | undefined, access: Acce
   if (name.startsWith('Meta.')) {
     const key = name.slice('Meta.'.length);
     return (o) => {
-      const v = (o as { Meta?: Record<string, string> }).Meta?.[key];
+      const v = own((o as { Meta?: Record<string, string> }).Meta, key);
       return v === undefined ? [] : [scalar(v)];
     };
   }

@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from 'react';
 import { api, type ApiError, send } from '../api/client.ts';
 import type { Event, Machine, Param, Params } from '../api/types.ts';
+import { own } from '../lib/json.ts';
 import { feed } from './index.ts';
 
 export interface Values {
@@ -37,7 +38,7 @@ function follow(key: string, show: (v: Values) => void): () => void {
 
   const publish = (more: Partial<Values> = {}) => {
     const now = new Map(values);
-    show({ value: (uuid, name) => now.get(uuid)?.[name] ?? defaults[name], loading: false, ...more });
+    show({ value: (uuid, name) => own(now.get(uuid), name) ?? own(defaults, name), loading: false, ...more });
   };
   const soon = () => {
     timer ??= setTimeout(() => {
@@ -74,7 +75,7 @@ function follow(key: string, show: (v: Values) => void): () => void {
       values.delete(now.Uuid);
       return;
     }
-    if (!before || now.Stage !== before.Stage || differs(now.Profiles, before.Profiles) || names.some((n) => differs(now.Params[n], before.Params?.[n]))) {
+    if (!before || now.Stage !== before.Stage || differs(now.Profiles, before.Profiles) || names.some((n) => differs(own(now.Params, n), own(before.Params, n)))) {
       stale.add(now.Uuid);
       soon();
     }
@@ -99,7 +100,7 @@ function follow(key: string, show: (v: Values) => void): () => void {
 export function matters(kind: 'profiles' | 'stages' | 'params', e: Event, names: readonly string[]): boolean {
   if (kind === 'params') return names.includes(e.Key);
   const [now, before] = [(e.Action === 'delete' ? {} : (e.Object ?? {})) as Holder, (e.Original ?? (e.Action === 'delete' ? e.Object : undefined) ?? {}) as Holder];
-  return differs(now.Profiles ?? [], before.Profiles ?? []) || names.some((n) => differs(now.Params?.[n], before.Params?.[n]));
+  return differs(now.Profiles ?? [], before.Profiles ?? []) || names.some((n) => differs(own(now.Params, n), own(before.Params, n)));
 }
 
 const differs = (a: unknown, b: unknown) => JSON.stringify(a) !== JSON.stringify(b);

@@ -157,7 +157,7 @@ export function NewParam({ machine, params, onClose }: { machine: Machine; param
   const [error, setError] = useState<unknown>();
   const { busy, run } = useDoing();
   const { object: param } = useObject<Param>('params', items.some((p) => p.Name === key) ? key : '');
-  const there = params[key];
+  const there = Object.hasOwn(params, key) ? params[key] : undefined;
   const value = typed ?? (there?.Value as Maybe) ?? ((param?.Schema as { default?: Json } | null)?.default as Maybe);
   const own = targets(machine, there)[0];
   const save = () =>

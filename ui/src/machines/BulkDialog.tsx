@@ -238,5 +238,5 @@ function useOwn(change: Partial<Change>, machines: readonly Machine[]) {
 
 async function ownValues(param: string, machines: readonly Machine[]): Promise<ReadonlyMap<string, Maybe>> {
   const found = await readParams([param], machines.map((m) => m.Uuid));
-  return new Map([...found].map(([uuid, params]) => [uuid, params[param] as Maybe]));
+  return new Map([...found].map(([uuid, params]) => [uuid, Object.hasOwn(params, param) ? (params[param] as Maybe) : undefined]));
 }

@@ -136,7 +136,7 @@ export function useEffective(machines: readonly Machine[], sight: readonly strin
       value: (uuid, name) => {
         const k = store.known.get(uuid);
         if (!k?.names.has(name)) return undefined;
-        return name in k.values ? k.values[name] : params.get(name)?.Schema?.default;
+        return Object.hasOwn(k.values, name) ? k.values[name] : params.get(name)?.Schema?.default;
       },
       complete: store.complete(),
     };

@@ -4,6 +4,7 @@ import { useQueryState } from '../app/router.ts';
 import { useShortcuts } from '../app/shortcuts.ts';
 import type { Machine } from '../api/types.ts';
 import { countStates, machineStates, meaning } from '../lib/machine-state.ts';
+import { own } from '../lib/json.ts';
 import { fieldGroups, groupTiles, sorter } from '../lib/wall.ts';
 import { useFleet } from '../live/fleet.ts';
 import { useParamValues } from '../live/values.ts';
@@ -136,7 +137,7 @@ function groupings(params: readonly string[], current: string | undefined) {
 function presentValues(machines: readonly Machine[], name: string): string[] {
   const found = new Set<string>();
   for (const m of machines) {
-    const v = name.startsWith('Meta.') ? m.Meta[name.slice(5)] : (m as unknown as Record<string, unknown>)[name];
+    const v = name.startsWith('Meta.') ? own(m.Meta, name.slice(5)) : (m as unknown as Record<string, unknown>)[name];
     for (const one of Array.isArray(v) ? v : [v]) if (one !== undefined && one !== '' && typeof one !== 'object') found.add(String(one));
     if (found.size > 200) break;
   }
