@@ -2,16 +2,22 @@ import '@mantine/core/styles.css';
 import '@mantine/notifications/styles.css';
 import './app/app.css';
 import { MantineProvider } from '@mantine/core';
-import { ModalsProvider } from '@mantine/modals';
-import { Notifications } from '@mantine/notifications';
+import { modals, ModalsProvider } from '@mantine/modals';
+import { Notifications, notifications } from '@mantine/notifications';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { createRoot } from 'react-dom/client';
 import { Router } from 'wouter';
 import { App } from './app/App.tsx';
-import { useHash, useHashSearch } from './app/router.ts';
+import { navigate, useHash, useHashSearch } from './app/router.ts';
 import { theme } from './app/theme.ts';
 import { nonce } from './lib/nonce.ts';
-import { queries } from './live/index.ts';
+import { leavings, queries } from './live/index.ts';
+
+// Questions, messages, the title and the place are not for who signs in next.
+leavings.push(modals.closeAll, notifications.clean, () => {
+  document.title = 'drp';
+  navigate('/', { replace: true });
+});
 
 createRoot(document.getElementById('root')!).render(
   <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>

@@ -15,10 +15,11 @@ export async function logIn(user: string, password: string): Promise<void> {
   session.getState().start(grant.Token);
 }
 
-/** Takes a token that somebody has made; the server says whether it is good. */
-export async function useToken(token: string): Promise<void> {
+/** Takes a token that somebody has made; the server says whether it is good. Only is the one whose it must be. */
+export async function useToken(token: string, only?: string): Promise<void> {
   const bare = token.trim().replace(/^Bearer\s+/i, '');
   if (!readToken(bare).user) throw new ApiError(0, ['this is no token of a drp server; make one with drp users token NAME']);
+  if (only !== undefined && readToken(bare).user !== only) throw new ApiError(0, [`this token is of ${readToken(bare).user}; sign out to go on as somebody else`]);
   await api('GET', '/info', { headers: { Authorization: 'Bearer ' + bare } });
   session.getState().start(bare);
 }

@@ -9,6 +9,7 @@ interface Session {
   token: string;
   user: string;
   expires: number; // milliseconds since 1970; 0: never
+  /** Whoever is not the one whose session has ended begins anew: what that one did is not for others. */
   start(token: string): void;
   expire(): void;
   end(): void;
@@ -20,6 +21,8 @@ export const session = create<Session>((set, get) => ({
   ...nobody,
   start: (token) => {
     const { user, expires } = readToken(token);
+    const before = get();
+    if (before.state !== 'out' && before.user !== user) before.end();
     set({ state: 'in', token, user, expires });
   },
   expire: () => get().state === 'in' && set({ state: 'expired', token: '' }),

@@ -21,7 +21,8 @@ export function App() {
   return (
     <>
       <Shell />
-      <Modal opened={state === 'expired'} onClose={() => void signOut()} title="The session has ended" closeButtonProps={{ 'aria-label': 'Sign out' }} closeOnClickOutside={false}>
+      {/* above whatever asks or tells something */}
+      <Modal opened={state === 'expired'} onClose={() => void signOut()} title="The session has ended" zIndex={1000} closeButtonProps={{ 'aria-label': 'Sign out' }} closeOnClickOutside={false}>
         <Login only={user} />
       </Modal>
     </>

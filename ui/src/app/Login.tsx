@@ -18,7 +18,7 @@ export function Login({ only }: { only?: string }) {
     setBusy(true);
     setError(undefined);
     try {
-      await (way === 'password' ? logIn(user.trim(), password) : useToken(token));
+      await (way === 'password' ? logIn(user.trim(), password) : useToken(token, only));
     } catch (err) {
       setError(err);
       setPassword('');
@@ -30,17 +30,15 @@ export function Login({ only }: { only?: string }) {
   const form = (
     <form onSubmit={submit}>
       <Stack>
-        {!only && (
-          <SegmentedControl
-            value={way}
-            onChange={setWay}
-            data={[
-              { value: 'password', label: 'With password' },
-              { value: 'token', label: 'With token' },
-            ]}
-            aria-label="How to sign in"
-          />
-        )}
+        <SegmentedControl
+          value={way}
+          onChange={setWay}
+          data={[
+            { value: 'password', label: 'With password' },
+            { value: 'token', label: 'With token' },
+          ]}
+          aria-label="How to sign in"
+        />
         {way === 'password' ? (
           <>
             <TextInput label="User" value={user} onChange={(e) => setUser(e.currentTarget.value)} autoComplete="username" autoFocus={!only} readOnly={Boolean(only)} required />

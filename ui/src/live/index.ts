@@ -22,6 +22,9 @@ feed.onRefused = () => void api('GET', '/info').catch(() => {});
 
 let stop: (() => void) | undefined;
 
+/** What else holds something of the one who was signed in; called when that one is no more. */
+export const leavings: (() => void)[] = [];
+
 /** The page is live while somebody is signed in; what was read is forgotten with the session. */
 function follow(state: string) {
   if (state === 'in' && !stop) stop = feed.start();
@@ -30,6 +33,7 @@ function follow(state: string) {
     stop = undefined;
     cache.clear();
     queries.clear();
+    for (const forget of leavings) forget();
   }
 }
 follow(session.getState().state);
