@@ -253,6 +253,20 @@ test('the ISO image of a boot environment is uploaded where it is needed, and re
   expect(await s.api('GET', '/isos')).not.toContain('sea.iso');
 });
 
+test('files are imported as they were exported; what is there already stays, and is told of', async () => {
+  await s.api('POST', '/templates', { ID: 'there.tmpl', Contents: 'before' });
+  const page = await visit(s, '#/objects/templates');
+  forgive(page, /status of 409/);
+  const yaml = '- ID: there.tmpl\n  Contents: after\n- ID: new.tmpl\n  Contents: |\n    hello\n';
+  await page.getByLabel('Import templates').setInputFiles([
+    { name: 'two.yaml', mimeType: 'application/yaml', buffer: Buffer.from(yaml) }, { name: 'one.json', mimeType: 'application/json', buffer: Buffer.from('{"ID": "one.tmpl"}') },
+  ]);
+  await page.getByText('2 of templates are created').waitFor();
+  await page.getByText('Not created: 1').waitFor();
+  expect(await s.api('GET', '/templates/new.tmpl')).toMatchObject({ Contents: 'hello\n' });
+  expect(await s.api('GET', '/templates/there.tmpl')).toMatchObject({ Contents: 'before' });
+});
+
 test('an object is seen as it was', async () => {
   await s.api('POST', '/profiles', { Name: 'aged', Description: 'when it was young' });
   await s.api('PATCH', '/profiles/aged', [{ op: 'replace', path: '/Description', value: 'now that it is old' }]);

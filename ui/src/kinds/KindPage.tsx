@@ -1,4 +1,4 @@
-import { Anchor, Badge, Button, Group, Loader, Menu, Text } from '@mantine/core';
+import { Anchor, Badge, Button, FileButton, Group, Loader, Menu, Text } from '@mantine/core';
 import { useDeferredValue, useMemo, useState } from 'react';
 import { useParams } from 'wouter';
 import { change, part } from '../api/client.ts';
@@ -8,6 +8,7 @@ import { compileFilter, parseFilter, toQuery } from '../lib/filter.ts';
 import { own, type JsonObject } from '../lib/json.ts';
 import { asText, columnsOf, type Kind } from '../lib/kind.ts';
 import type { Fields } from '../lib/match.ts';
+import { read } from '../lib/text.ts';
 import { useList, useObjects } from '../live/hooks.ts';
 import { confirm } from '../parts/confirm.tsx';
 import { DataGrid, type Column } from '../parts/DataGrid.tsx';
@@ -162,9 +163,33 @@ function Actions({ kind, rows, chosen, create, clone, done }: ActionProps) {
           <Menu.Item onClick={() => download(`${kind.name}.yaml`, what, 'yaml')}>YAML</Menu.Item>
         </Menu.Dropdown>
       </Menu>
+      {kind.can.create && (
+        <FileButton multiple accept=".json,.yaml,.yml" onChange={(files) => void importAll(kind.name, files)} inputProps={{ 'aria-label': `Import ${kind.name}` }}>
+          {(props) => <Button size="xs" variant="default" {...props} leftSection={<Icon name="upload" />}>Import</Button>}
+        </FileButton>
+      )}
       {kind.can.create && <Button size="xs" onClick={create} leftSection={<Icon name="plus" />}>Create</Button>}
     </>
   );
+}
+
+// importAll creates what files hold, each one object or a list of them, as Export writes them. Those that are there already stay as they are.
+async function importAll(kind: string, files: File[]): Promise<void> {
+  const failed: string[] = [];
+  let made = 0;
+  for (const file of files) {
+    try {
+      const { value: doc, marks } = read(await file.text(), file.name.endsWith('.json') ? 'json' : 'yaml');
+      if (doc === undefined) throw new Error(marks.map((m) => `line ${m.line}: ${m.message}`).join('; '));
+      for (const o of Array.isArray(doc) ? doc : [doc]) {
+        await change('POST', `/${kind}`, { body: o }).then(() => made++, (err: unknown) => failed.push(`${file.name}: ${headline(err)}: ${messages(err).join('; ')}`));
+      }
+    } catch (err) {
+      failed.push(`${file.name}: ${(err as Error).message}`);
+    }
+  }
+  if (made > 0) notifyDone(`${made} of ${kind} are created`);
+  if (failed.length > 0) notifyError(new Error(failed.join('\n')), `Not created: ${failed.length}`);
 }
 
 async function removeAll(kind: string, keys: string[], kept: number): Promise<void> {
