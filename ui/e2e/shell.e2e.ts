@@ -94,6 +94,18 @@ test('a session that was ended elsewhere asks for the password, and keeps the pa
   await page.getByText('There is no such page').waitFor();
 });
 
+test('a page that the server has no more, as after an upgrade, is told and found again at the same place', async () => {
+  const page = await visit(s, '#/no/such/page');
+  forgive(page, /status of 404/, /dynamically imported module/);
+  await page.route('**/assets/LogsPage*', (r) => r.fulfill({ status: 404 }));
+  await page.evaluate(() => (location.hash = '#/logs'));
+  await page.getByText('you will be asked to sign in again').waitFor();
+  await page.unroute('**/assets/LogsPage*');
+  await page.getByRole('button', { name: 'Reload' }).click();
+  await login(page);
+  await page.getByRole('heading', { level: 1, name: 'Server log' }).waitFor();
+});
+
 test('below a path of a proxy all is as it was; what happens while the connection is broken is not missed', async () => {
   const site = await proxy(s, '/site/drp');
   const page = await visit(site.url);

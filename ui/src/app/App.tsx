@@ -1,8 +1,11 @@
-import { Modal } from '@mantine/core';
-import { useEffect } from 'react';
+import { CloseButton, Group, Title } from '@mantine/core';
+import { useEffect, useRef } from 'react';
+import { useLocation } from 'wouter';
 import { keepSession, signOut } from '../api/login.ts';
 import { useSession } from '../api/session.ts';
+import classes from './App.module.css';
 import { Login } from './Login.tsx';
+import { preload } from './routes.tsx';
 import { Shell } from './Shell.tsx';
 import { listen } from './shortcuts.ts';
 
@@ -11,6 +14,8 @@ export function App() {
   const { state, user } = useSession();
   useEffect(keepSession, []);
   useEffect(listen, []);
+  const [place] = useLocation();
+  useEffect(() => preload(place), []); // while the password is typed
   if (state === 'out') {
     return (
       <main>
@@ -21,10 +26,24 @@ export function App() {
   return (
     <>
       <Shell />
-      {/* above whatever asks or tells something */}
-      <Modal opened={state === 'expired'} onClose={() => void signOut()} title="The session has ended" zIndex={1000} closeButtonProps={{ 'aria-label': 'Sign out' }} closeOnClickOutside={false}>
-        <Login only={user} />
-      </Modal>
+      {state === 'expired' && <Again user={user} />}
     </>
+  );
+}
+
+/** Asks who is there once more, over what was being done. A dialog of the browser: it needs nothing that would have to be loaded. */
+function Again({ user }: { user: string }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} className={classes.again} aria-labelledby="session-ended" onCancel={() => void signOut()}>
+      <Group justify="space-between" wrap="nowrap" mb="md">
+        <Title order={2} size="h4" id="session-ended">
+          The session has ended
+        </Title>
+        <CloseButton aria-label="Sign out" onClick={() => void signOut()} />
+      </Group>
+      <Login only={user} />
+    </dialog>
   );
 }

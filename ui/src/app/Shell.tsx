@@ -1,6 +1,6 @@
-import { ActionIcon, Anchor, AppShell, Badge, Burger, Button, Center, Group, Kbd, Loader, Menu, NavLink, ScrollArea, Text, Tooltip, useMantineColorScheme } from '@mantine/core';
+import { ActionIcon, Alert, Anchor, AppShell, Badge, Burger, Button, Center, Group, Kbd, Loader, Menu, NavLink, Text, Tooltip, useMantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { Component, Suspense, useEffect, useState, type ReactNode } from 'react';
+import { Component, lazy, Suspense, useEffect, useState, type ComponentType, type ReactNode } from 'react';
 import { Route, Switch, useLocation } from 'wouter';
 import { signOut } from '../api/login.ts';
 import { useSession } from '../api/session.ts';
@@ -10,11 +10,13 @@ import { Icon } from '../parts/Icon.tsx';
 import { Page } from '../parts/Page.tsx';
 import { Problem } from '../parts/Problem.tsx';
 import { navigate } from './router.ts';
-import { entryOf, nav, routes } from './routes.tsx';
-import { Search } from './Search.tsx';
-import { ShortcutHelp } from './ShortcutHelp.tsx';
+import { entryOf, nav, preload, routes } from './routes.tsx';
 import { useShortcuts } from './shortcuts.ts';
+import classes from './Shell.module.css';
 import { narrow } from './theme.ts';
+
+const Search = lazy(() => import('./Search.tsx').then((m) => ({ default: m.Search })));
+const ShortcutHelp = lazy(() => import('./ShortcutHelp.tsx').then((m) => ({ default: m.ShortcutHelp })));
 
 const groups = ['Work', 'Objects', 'Server'] as const;
 
@@ -60,35 +62,35 @@ export function Shell() {
         </Group>
       </AppShell.Header>
       <AppShell.Navbar>
-        <ScrollArea type="auto" p="xs">
-          <nav aria-label="Pages">
-            {groups.map((g) => (
-              <div key={g} role="group" aria-label={g}>
-                <Text size="xs" fw={600} c="dimmed" px="xs" mt="xs" aria-hidden>
-                  {g}
-                </Text>
-                {nav
-                  .filter((r) => r.group === g)
-                  .map((r) => {
-                    const here = r === entryOf(place);
-                    return (
-                      <NavLink
-                        key={r.path}
-                        href={'#' + r.path}
-                        label={r.label}
-                        leftSection={<Icon name={r.icon ?? 'circle'} />}
-                        active={here}
-                        aria-current={here ? 'page' : undefined}
-                        px="xs"
-                        py={3}
-                        noWrap
-                      />
-                    );
-                  })}
-              </div>
-            ))}
-          </nav>
-        </ScrollArea>
+        <nav aria-label="Pages" className={classes.nav}>
+          {groups.map((g) => (
+            <div key={g} role="group" aria-label={g}>
+              <Text size="xs" fw={600} c="dimmed" px="xs" mt="xs" aria-hidden>
+                {g}
+              </Text>
+              {nav
+                .filter((r) => r.group === g)
+                .map((r) => {
+                  const here = r === entryOf(place);
+                  return (
+                    <NavLink
+                      key={r.path}
+                      href={'#' + r.path}
+                      label={r.label}
+                      leftSection={<Icon name={r.icon ?? 'circle'} />}
+                      active={here}
+                      aria-current={here ? 'page' : undefined}
+                      px="xs"
+                      py={3}
+                      noWrap
+                      onPointerEnter={() => preload(r.path)}
+                      onFocus={() => preload(r.path)}
+                    />
+                  );
+                })}
+            </div>
+          ))}
+        </nav>
       </AppShell.Navbar>
       <AppShell.Main>
         <Failsafe key={place}>
@@ -108,9 +110,26 @@ export function Shell() {
           </Suspense>
         </Failsafe>
       </AppShell.Main>
-      <Search opened={searching} close={search.close} />
-      <ShortcutHelp opened={helping} close={help.close} />
+      <Later opened={searching} Part={Search} close={search.close} />
+      <Later opened={helping} Part={ShortcutHelp} close={help.close} />
     </AppShell>
+  );
+}
+
+/** A dialog that is loaded when it is first opened. */
+function Later({ opened, Part, close }: { opened: boolean; Part: ComponentType<{ opened: boolean; close: () => void }>; close: () => void }) {
+  const [needed, need] = useState(false);
+  if (opened && !needed) need(true);
+  return (
+    needed && (
+      <div className={classes.later}>
+        <Failsafe>
+          <Suspense>
+            <Part opened={opened} close={close} />
+          </Suspense>
+        </Failsafe>
+      </div>
+    )
   );
 }
 
@@ -210,6 +229,25 @@ class Failsafe extends Component<{ children: ReactNode }, { error?: unknown }> {
   }
   render() {
     if (this.state.error === undefined) return this.props.children;
+    if (isGone(this.state.error)) return <Gone />;
     return <Problem error={this.state.error} title="This page has failed" retry={() => this.setState({ error: undefined })} />;
   }
+}
+
+/** Whether an error is that of a part of the page that could not be loaded, in the words of the browsers and of Vite. */
+const isGone = (error: unknown) => /module script failed|dynamically imported module|unable to preload/i.test(String(error));
+
+/** Told when a part of this page is no longer at the server: nothing but a reload brings the new one. */
+function Gone() {
+  return (
+    <Alert color="orange" title="This part of the page could not be loaded" role="alert">
+      <Text size="sm">
+        The server cannot be reached, or has been upgraded since this page was opened. Reload to go on at this place; as the session is kept in this page only,
+        you will be asked to sign in again.
+      </Text>
+      <Button mt="xs" size="xs" variant="default" onClick={() => location.reload()}>
+        Reload
+      </Button>
+    </Alert>
+  );
 }

@@ -43,6 +43,12 @@ export const routes = places.flatMap((p) => {
   return load ? [{ ...p, load, Page: lazy(load) }] : [];
 });
 
+/** Loads the page of a place before it is gone to. */
+export function preload(place: string): void {
+  const at = routes.find((r) => new RegExp(`^${r.path.replace(/:\w+/g, '[^/]+').replace('*', '.+')}$`).test(place));
+  at?.load().catch(() => {}); // told when somebody goes there
+}
+
 type Entry = Pick<Place, 'path' | 'label' | 'icon' | 'keys' | 'group'>;
 
 /** The kinds that people work with all day, beside the page of all kinds. */

@@ -1,9 +1,9 @@
 import { Button, Group, Stack, Text, TextInput } from '@mantine/core';
-import { modals } from '@mantine/modals';
 import { useState } from 'react';
 import { useSession } from '../api/session.ts';
 import type { Job } from '../api/types.ts';
 import { Problem } from '../parts/Problem.tsx';
+import { modals } from '../parts/modals.tsx';
 import { cancel } from './control.ts';
 
 /** Asks why a job is to end, and ends it. */

@@ -1,9 +1,9 @@
 import { Button, Group, NumberInput, Stack, Text, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { modals } from '@mantine/modals';
 import { useEffect, useState } from 'react';
 import { api } from '../api/client.ts';
 import { notifyDone, Problem } from '../parts/Problem.tsx';
+import { modals } from '../parts/modals.tsx';
 
 interface Purged {
   Purged: number;

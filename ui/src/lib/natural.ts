@@ -15,14 +15,48 @@ export function naturalKey(s: string): string {
 export type SortKey = string | number | boolean;
 
 /** sortedBy is the items in the order of their keys; equal ones keep theirs. Each key is made once. */
-export function sortedBy<T>(items: readonly T[], key: (item: T) => SortKey, descending = false): T[] {
-  const sign = descending ? -1 : 1;
-  const keyed = items.map((item) => {
-    const k = key(item);
-    return { item, k: typeof k === 'string' ? naturalKey(k) : k };
-  });
-  keyed.sort((a, b) => sign * compareKeys(a.k, b.k));
-  return keyed.map(({ item }) => item);
+export const sortedBy = <T>(items: readonly T[], key: (item: T) => SortKey, descending = false): T[] => [...sorter<T>()(items, key, descending)];
+
+type Keyed<T> = { item: T; at: number; key: SortKey };
+
+/**
+ * A sorter sorts a list that changes as sortedBy does, and remembers it: keys are made of those items alone that are new, and
+ * while no key changes nothing is sorted.
+ */
+export function sorter<T>(): (items: readonly T[], key: (item: T) => SortKey, descending?: boolean) => readonly T[] {
+  let from: readonly T[] = [];
+  let by: ((item: T) => SortKey) | undefined;
+  let down = false;
+  let places: Keyed<T>[] = []; // as the items came
+  let order: Keyed<T>[] = []; // as they are sorted
+  let sorted: readonly T[] = [];
+  return (items, key, descending = false) => {
+    const known = key === by;
+    if (known && items === from && descending === down) return sorted;
+    const make = (item: T): SortKey => {
+      const k = key(item);
+      return typeof k === 'string' ? naturalKey(k) : k;
+    };
+    let same = known && descending === down && items.length === places.length;
+    if (known && items.length === places.length) {
+      items.forEach((item, at) => {
+        const place = places[at]!;
+        if (place.item === item) return;
+        const k = make(item);
+        if (k !== place.key) same = false;
+        place.item = item;
+        place.key = k;
+      });
+    } else {
+      const old = new Map(known ? places.map((p) => [p.item, p.key]) : []);
+      places = items.map((item, at) => ({ item, at, key: old.get(item) ?? make(item) }));
+      order = [...places];
+    }
+    const sign = descending ? -1 : 1;
+    if (!same) order.sort((a, b) => sign * compareKeys(a.key, b.key) || a.at - b.at);
+    [from, by, down] = [items, key, descending];
+    return (sorted = order.map(({ item }) => item));
+  };
 }
 
 const ranks: Record<string, number> = { boolean: 0, number: 1, string: 2 };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { between, commonDomain, groupTiles, move, rowsOf, sorter, type Placed, type Spot } from './wall.ts';
+import { between, commonDomain, groupTiles, move, rowsOf, type Placed, type Spot } from './wall.ts';
 
 const machine = (n: number): Placed => ({
   Uuid: `u${n}`,
@@ -89,20 +89,6 @@ describe('rows', () => {
     expect(range).toEqual(all.slice(all.indexOf(rows[1].tiles![2]), all.indexOf(rows[7].tiles![0]) + 1));
     expect(between(rows, a, a)).toEqual([rows[1].tiles![2]]);
   });
-});
-
-test('machines are sorted as people count, and anew when one is renamed, added or gone', () => {
-  const sort = sorter<Placed>();
-  const byKey = new Map([5, 10, 1, 2].map((n) => [`u${n}`, machine(n)]));
-  expect(sort(byKey).map((m) => m.Name)).toEqual(['m1', 'm2', 'm5', 'm10']);
-  const changed = { ...machine(10), Stage: 'other' };
-  byKey.set('u10', changed);
-  expect(sort(byKey)[3]).toBe(changed);
-  byKey.set('u2', { ...machine(2), Name: 'm20' });
-  expect(sort(byKey).map((m) => m.Name)).toEqual(['m1', 'm5', 'm10', 'm20']);
-  byKey.delete('u5');
-  byKey.set('u3', machine(3));
-  expect(sort(byKey).map((m) => m.Name)).toEqual(['m1', 'm3', 'm10', 'm20']);
 });
 
 test.each([

@@ -130,23 +130,6 @@ export function between<T>(rows: readonly Row<T>[], a: Spot, b: Spot): T[] {
   });
 }
 
-/**
- * Sorts machines by name as people count. What it has sorted it remembers: while no name changes, machines that change
- * keep their places without being sorted anew.
- */
-export function sorter<T extends { Uuid: string; Name: string }>(): (byKey: ReadonlyMap<string, T>) => T[] {
-  let order: { uuid: string; name: string }[] = [];
-  return (byKey) => {
-    const same = order.length === byKey.size && order.every(({ uuid, name }) => byKey.get(uuid)?.Name === name);
-    if (!same) {
-      order = [...byKey.values()]
-        .map((m) => ({ uuid: m.Uuid, name: m.Name, key: naturalKey(m.Name) }))
-        .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-    }
-    return order.map(({ uuid }) => byKey.get(uuid)!);
-  };
-}
-
 /** What all names have behind their first dot, with the dot: it need not be shown with each. */
 export function commonDomain(names: readonly string[]): string {
   const domain = /\..*$/.exec(names[0] ?? '')?.[0] ?? '';

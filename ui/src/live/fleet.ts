@@ -1,4 +1,4 @@
-import { useMemo, useSyncExternalStore } from 'react';
+import { useCallback, useMemo, useSyncExternalStore } from 'react';
 import type { Job, Machine } from '../api/types.ts';
 import { machineState, type MachineState } from '../lib/machine-state.ts';
 import type { Some, TableSnapshot } from './cache.ts';
@@ -28,5 +28,6 @@ export interface Fleet extends TableSnapshot<Machine> {
 export function useFleet(): Fleet {
   const machines = useObjects<Machine>('machines');
   const jobs = useCurrentJobs();
-  return useMemo(() => ({ ...machines, jobs, state: (m) => machineState(m, jobs.get(m.Uuid)?.State) }), [machines, jobs]);
+  const state = useCallback((m: Machine) => machineState(m, jobs.get(m.Uuid)?.State), [jobs]);
+  return useMemo(() => ({ ...machines, jobs, state }), [machines, jobs, state]);
 }

@@ -13,7 +13,7 @@ import { sortedBy } from '../lib/natural.ts';
 import { useFleet } from '../live/fleet.ts';
 import { useObjects } from '../live/hooks.ts';
 import { Copy } from '../parts/Copy.tsx';
-import { DataGrid } from '../parts/DataGrid.tsx';
+import { DataGrid, useArranged } from '../parts/DataGrid.tsx';
 import { Empty } from '../parts/Empty.tsx';
 import { FilterBox } from '../parts/FilterBox.tsx';
 import { useGridLayout } from '../parts/gridLayout.ts';
@@ -60,21 +60,19 @@ export default function MachinesPage() {
 
   const access = useMemo<Access<Machine>>(() => ({ key: rowKey, param: (m, name) => effective.value(m.Uuid, name) }), [effective]);
   const reading = asked.length > 0 ? access : plain; // values come one after another: no matter to a filter that asks for none
+  const fields = language?.fields;
   const { state } = fleet;
+  const known = useMemo(() => machineColumns(state), [state]);
   const columns = useMemo(() => {
     const names = new Set([...(language?.params ?? []), ...paramNames]);
-    return [...machineColumns(state), ...paramColumns([...names], effective)];
-  }, [state, language, paramNames, effective]);
-  // Sorted before it is filtered: what is typed changes which rows there are, not their order.
-  const by = columns.find((c) => c.id === sortName)?.sort;
-  const ordered = useMemo(() => (by ? sortedBy(items, by, sort.startsWith('-')) : items), [items, by, sort]);
-
-  const fields = language?.fields;
-  const wanted = text !== '';
+    return [...known, ...paramColumns([...names], effective)];
+  }, [known, language, paramNames, effective]);
+  const sorted = useArranged(items, columns, sort); // before it is filtered: what is typed changes which rows there are, not their order
+  const unread = !fields && text !== '';
   const found = useMemo(() => {
-    if (!fields) return wanted ? [] : ordered;
-    return filter.words.length + filter.terms.length === 0 ? ordered : ordered.filter(compileFilter(filter, fields, reading));
-  }, [ordered, filter, fields, reading, wanted]);
+    if (!fields) return unread ? [] : sorted;
+    return filter.words.length + filter.terms.length === 0 ? sorted : sorted.filter(compileFilter(filter, fields, reading));
+  }, [sorted, filter, fields, reading, unread]);
   const counts = useMemo(() => countStates(found.map(state)), [found, state]);
   const rows = useMemo(() => (stateShown ? found.filter((m) => state(m) === stateShown) : found), [found, state, stateShown]);
 
@@ -84,7 +82,7 @@ export default function MachinesPage() {
   const selected = useMemo(() => (chosen.length === selection.size ? selection : new Set(chosen.map(rowKey))), [chosen, selection]); // without those that are gone
   const command = useMemo(() => (text === '' || stateShown || filter.error ? undefined : toCommand('machines', filter)), [text, filter, stateShown]);
 
-  const waiting = loading || (text !== '' && !fields) || (everywhere.length > 0 && !effective.complete);
+  const waiting = loading || unread || (everywhere.length > 0 && !effective.complete);
   return (
     <Page
       title="Machines"

@@ -16,8 +16,14 @@ const text = (id: string, header: string, read: (m: Machine) => string, more: Pa
 
 /** machineColumns are the fields of a machine that a table can show. */
 export const machineColumns = (state: State): Column<Machine>[] => [
-  { id: 'Name', header: 'Name', width: 230, sort: (m) => m.Name, cell: (m) => <Named machine={m} /> },
+  name,
   { id: 'State', header: 'State', width: 130, sort: (m) => machineStates.indexOf(state(m)), cell: (m) => <StateBadge state={state(m)} title={meaning[state(m)]} /> },
+  ...others,
+];
+
+// Those that no job changes are always the same, so that rows need not be drawn anew.
+const name: Column<Machine> = { id: 'Name', header: 'Name', width: 230, sort: (m) => m.Name, cell: (m) => <Named machine={m} /> };
+const others: Column<Machine>[] = [
   { id: 'Address', header: 'Address', width: 125, sort: (m) => addressOrder(m.Address) ?? '', cell: (m) => m.Address },
   { id: 'Workflow', header: 'Workflow', width: 230, sort: (m) => m.Workflow, cell: (m) => <Progress machine={m} /> },
   text('Stage', 'Stage', (m) => m.Stage, { width: 130 }),

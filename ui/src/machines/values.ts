@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'react';
-import { api, type Query } from '../api/client.ts';
+import { api, type ApiError, type Query } from '../api/client.ts';
 import type { Event, Machine, Param, Params } from '../api/types.ts';
 import { equal } from '../lib/json.ts';
 import { useEvents, useObjects } from '../live/hooks.ts';
@@ -43,6 +43,8 @@ export type Effective = {
   value: (uuid: string, name: string) => unknown;
   /** Whether the values of all machines are there, of the params that all are asked for. */
   complete: boolean;
+  /** Why they cannot be read. */
+  error?: ApiError;
 };
 
 type Wanted = { machines: readonly Machine[]; sight: readonly string[]; inSight: readonly string[]; everywhere: readonly string[] };
@@ -53,6 +55,8 @@ function newStore(tell: () => void) {
   let generation = 0;
   let wanted: Wanted = { machines: [], sight: [], inSight: [], everywhere: [] };
   let busy = false;
+  let last = 0; // when all were old
+  let error: ApiError | undefined;
   let ended = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -78,16 +82,21 @@ function newStore(tell: () => void) {
         const got = await readParams(need.names, need.uuids.length > 4 * few ? undefined : need.uuids, { aggregate: true });
         const names = new Set(need.names);
         for (const uuid of need.uuids) known.set(uuid, { generation: at, names, values: got.get(uuid) ?? {} });
+        error = undefined;
         tell();
       }
-    } catch {
-      // the server is away; the connection brings the machines back, and asks again
+    } catch (err) {
+      if ((err as ApiError).status === 0) return; // the server is away; the connection brings the machines back, and asks again
+      const told = error !== undefined; // once: what is told asks again
+      error = err as ApiError;
+      if (!told) tell();
     } finally {
       busy = false;
     }
   };
   return {
     known,
+    error: () => error,
     want: (w: Wanted) => {
       wanted = w;
       void fill();
@@ -97,13 +106,15 @@ function newStore(tell: () => void) {
       if (k) known.set(uuid, { ...k, generation: -1 });
       void fill();
     },
-    /** Values may come from anywhere: all are read again, but not at every step of a storm. */
+    /** Values may come from anywhere: all are read again, soon, but not at every step of a storm. */
     allOld: () => {
+      const pause = wanted.everywhere.length > 0 ? 3000 : 400;
       timer ??= setTimeout(() => {
         timer = undefined;
+        last = Date.now();
         generation++;
         void fill();
-      }, wanted.everywhere.length > 0 ? 3000 : 400);
+      }, Math.max(100, last + pause - Date.now()));
     },
     complete: () => wanted.everywhere.length === 0 || wanted.machines.every((m) => known.has(m.Uuid) && wanted.everywhere.every((n) => known.get(m.Uuid)!.names.has(n))),
     start: () => {
@@ -139,6 +150,7 @@ export function useEffective(machines: readonly Machine[], sight: readonly strin
         return Object.hasOwn(k.values, name) ? k.values[name] : params.get(name)?.Schema?.default;
       },
       complete: store.complete(),
+      error: store.error(),
     };
     // machines: those that are new are not complete
   }, [store, version, params, machines, everywhere]);

@@ -1,60 +1,54 @@
-import { useComputedColorScheme } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
-import { useEffect, useRef } from 'react';
-import uPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
 import { minute } from '../lib/rate.ts';
 import type { Rates } from './Jobs.tsx';
+import classes from './Overview.module.css';
 
 const height = 150;
+const left = 36; // room for figures
+const top = 6;
+const bottom = 20; // room for times
+const between = 70; // px from one time to the next, at least
 
 /** Bars of jobs by the minute they ended in: all in one colour, the failed ones before them. */
-export default function Chart({ rates }: { rates: Rates }) {
-  const { ref: sized, width } = useElementSize();
-  const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot>(undefined);
-  const scheme = useComputedColorScheme();
-  const data = dataOf(rates);
-  const latest = useRef(data);
-  latest.current = data;
-
-  useEffect(() => {
-    if (!width || !place.current) return;
-    // what a canvas can be painted with: a variable may be light-dark()
-    const probe = place.current;
-    const colour = (name: string) => {
-      probe.style.color = `var(${name})`;
-      return getComputedStyle(probe).color;
-    };
-    const text = colour('--chart-text');
-    const bars = uPlot.paths.bars!({ size: [0.8, 14], radius: 0.1 });
-    const axis = { stroke: text, grid: { stroke: colour('--chart-grid'), width: 1 }, ticks: { show: false }, font: '11px system-ui, sans-serif' };
-    const made = new uPlot(
-      {
-        width,
-        height,
-        legend: { show: false },
-        cursor: { show: false },
-        scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.1)] } },
-        axes: [{ ...axis, space: 70, values: '{HH}:{mm}' }, { ...axis, size: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] }],
-        series: [{}, { label: 'ended', fill: colour('--chart-done'), width: 0, paths: bars, points: { show: false } }, { label: 'failed', fill: colour('--chart-failed'), width: 0, paths: bars, points: { show: false } }],
-      },
-      latest.current,
-      place.current,
-    );
-    plot.current = made;
-    return () => made.destroy();
-  }, [width, scheme]);
-  useEffect(() => plot.current?.setData(data), [data]);
-
+export function Chart({ rates: { finished, failed } }: { rates: Rates }) {
+  const { ref, width } = useElementSize();
+  const all = finished.counts.map((n, i) => n + failed.counts[i]);
+  const step = stepOf(Math.max(4, ...all) / 4);
+  const most = step * Math.ceil(Math.max(4, ...all) / step);
+  const room = Math.max(0, width - left) / all.length;
+  const every = room ? ([1, 2, 5, 10, 15, 30].find((n) => n * room >= between) ?? 30) : 30;
+  const y = (n: number) => top + (height - top - bottom) * (1 - n / most);
+  const x = (i: number) => left + i * room;
+  const bar = Math.min(14, 0.8 * room);
+  const bars = (counts: readonly number[], className: string) =>
+    counts.map((n, i) => n > 0 && <rect key={i} className={className} x={x(i + 0.5) - bar / 2} width={bar} y={y(n)} height={y(0) - y(n)} rx={1} />);
+  const lines = Array.from({ length: most / step + 1 }, (_, i) => i * step);
+  const times = all.map((_, i) => finished.start + i * minute).flatMap((at, i) => (new Date(at).getMinutes() % every === 0 ? [{ at, i }] : []));
   return (
-    <div ref={sized}>
-      <div ref={place} style={{ height }} />
+    <div ref={ref}>
+      <svg width={width} height={height} className={classes.bars} aria-hidden="true">
+        {lines.map((n) => (
+          <g key={n}>
+            <line x1={left} x2={width} y1={y(n)} y2={y(n)} />
+            <text x={left - 6} y={y(n)} dy="0.35em" textAnchor="end">
+              {n.toLocaleString('en')}
+            </text>
+          </g>
+        ))}
+        {bars(all, classes.done)}
+        {bars(failed.counts, classes.failed)}
+        {times.map(({ at, i }) => (
+          <text key={at} x={x(i + 0.5)} y={height - 5} textAnchor="middle">
+            {new Date(at).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })}
+          </text>
+        ))}
+      </svg>
     </div>
   );
 }
 
-function dataOf({ finished, failed }: Rates): uPlot.AlignedData {
-  const at = finished.counts.map((_, i) => (finished.start + i * minute + minute / 2) / 1000);
-  return [at, finished.counts.map((n, i) => n + failed.counts[i]), failed.counts];
+/** The least of 1, 2, 5, 10, 20 … that is not below n. */
+function stepOf(n: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, n)));
+  return power * ([1, 2, 5].find((f) => f * power >= n) ?? 10);
 }

@@ -1,14 +1,13 @@
-import { Loader, Text } from '@mantine/core';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { Text } from '@mantine/core';
+import { useEffect, useState } from 'react';
 import { count } from '../api/client.ts';
 import type { Event, Job } from '../api/types.ts';
 import { add, forward, minute, spread, type Spans } from '../lib/rate.ts';
 import { useConnection, useEvents } from '../live/hooks.ts';
 import { useNow } from '../parts/Ago.tsx';
 import { Card } from './Card.tsx';
+import { Chart } from './Chart.tsx';
 import classes from './Overview.module.css';
-
-const Chart = lazy(() => import('./Chart.tsx'));
 
 const spans = 45; // minutes
 
@@ -60,11 +59,7 @@ export function JobsPerMinute() {
   return (
     <Card title="Jobs per minute" more={{ href: '#/jobs', label: 'Jobs' }}>
       <div className={classes.chart} role="img" aria-label={`Jobs per minute: ${words}`}>
-        {rates && (
-          <Suspense fallback={<Loader size="sm" aria-label="Loading" />}>
-            <Chart rates={rates} />
-          </Suspense>
-        )}
+        {rates && <Chart rates={rates} />}
       </div>
       <Text size="sm" c="dimmed">
         {rates ? words : 'Counting …'}

@@ -5,7 +5,7 @@ import {
 } from 'react';
 import { navigate } from '../app/router.ts';
 import { useShortcuts } from '../app/shortcuts.ts';
-import { sortedBy, type SortKey } from '../lib/natural.ts';
+import { sorter, type SortKey } from '../lib/natural.ts';
 import { ColumnsButton } from './ColumnsButton.tsx';
 import classes from './DataGrid.module.css';
 import { type GridLayout, useGridLayout } from './gridLayout.ts';
@@ -72,10 +72,11 @@ export function DataGrid<T>(props: DataGridProps<T>) {
   const defaults = useMemo(() => columns.filter((c) => !c.hidden).map((c) => c.id), [columns]);
   const ownLayout = useGridLayout(props.name, defaults);
   const layout = props.layout ?? ownLayout;
-  const shown = useMemo(() => pick(columns, layout.shown), [columns, layout.shown]);
+  const shown = useSame(useMemo(() => pick(columns, layout.shown), [columns, layout.shown]));
   const [ownSort, setOwnSort] = useState('');
   const sort = props.sort ?? ownSort;
-  const ordered = useMemo(() => (inOrder ? rows : arrange(rows, columns, sort)), [inOrder, rows, columns, sort]);
+  const arranged = useArranged(rows, columns, inOrder ? '' : sort);
+  const ordered = inOrder ? rows : arranged;
   const cards = useMediaQuery('(max-width: 48em)', false, { getInitialValueInEffect: false });
 
   const scroller = useRef<HTMLDivElement>(null);
@@ -83,7 +84,7 @@ export function DataGrid<T>(props: DataGridProps<T>) {
     count: ordered.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => (cards ? cardHeight : rowHeight),
-    getItemKey: useCallback((i: number) => rowKey(ordered[i]!), [ordered, rowKey]),
+    getItemKey: useItemKey(cards, ordered, rowKey),
     overscan: 8,
     scrollPaddingStart: cards ? 0 : rowHeight, // below the head
     initialRect: { width: 0, height: 800 }, // so the first rows are drawn at once
@@ -153,10 +154,27 @@ function tellWhole(e: MouseEvent<HTMLElement>): void {
 const pick = <T,>(columns: readonly Column<T>[], ids: readonly string[]): Column<T>[] =>
   ids.map((id) => columns.find((c) => c.id === id)).filter((c) => c !== undefined);
 
-function arrange<T>(rows: readonly T[], columns: readonly Column<T>[], sort: string): readonly T[] {
+/** useArranged is the rows in the order of a column. Where it is told apart from the grid, a filter need not sort: inOrder. */
+export function useArranged<T>(rows: readonly T[], columns: readonly Column<T>[], sort: string): readonly T[] {
+  const [arrange] = useState(() => sorter<T>());
   const by = columns.find((c) => c.id === sort.replace(/^-/, ''))?.sort;
-  return by ? sortedBy(rows, by, sort.startsWith('-')) : rows;
+  return useMemo(() => (by ? arrange(rows, by, sort.startsWith('-')) : rows), [arrange, rows, by, sort]);
 }
+
+/** useSame is the same list for as long as it holds the same: rows are drawn anew when their columns change. */
+function useSame<T>(list: readonly T[]): readonly T[] {
+  const [kept, keep] = useState(list);
+  const same = kept.length === list.length && kept.every((v, i) => v === list[i]);
+  if (!same) keep(list);
+  return same ? kept : list;
+}
+
+/** Cards have heights of their own, which stay with them; rows are all as high, so that any order is as good. */
+function useItemKey<T>(cards: boolean, rows: readonly T[], rowKey: (row: T) => string): (i: number) => string | number {
+  const byRow = useCallback((i: number) => rowKey(rows[i]!), [rows, rowKey]);
+  return cards ? byRow : byPlace;
+}
+const byPlace = (i: number): number => i;
 
 function Count({ shown, total, selected, loading }: { shown: number; total: number; selected: number; loading?: boolean }) {
   const n = shown === total ? total.toLocaleString('en') : `${shown.toLocaleString('en')} of ${total.toLocaleString('en')}`;

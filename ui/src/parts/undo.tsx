@@ -1,11 +1,11 @@
 import { Alert, Button, Checkbox, Group, Loader, ScrollArea, Stack, Text } from '@mantine/core';
-import { modals } from '@mantine/modals';
 import { useEffect, useState } from 'react';
 import { change, ApiError, api } from '../api/client.ts';
 import type { HistoryEntry } from '../api/types.ts';
 import { describePatch } from '../lib/describe-patch.ts';
 import { Changes } from './Changes.tsx';
 import { notifyDone, Problem } from './Problem.tsx';
+import { modals } from './modals.tsx';
 
 /** What is to be taken back: one revision, or all of a job, or all of somebody since a time. */
 export interface Undo {

@@ -1,7 +1,7 @@
 import { ActionIcon, Button, UnstyledButton } from '@mantine/core';
 import { useElementSize, useMergedRef } from '@mantine/hooks';
 import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
-import { type CSSProperties, type KeyboardEvent, type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { type CSSProperties, type KeyboardEvent, memo, type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { countStates } from '../lib/machine-state.ts';
 import { between, commonDomain, type Group, move, type Row, rowsOf, type Spot } from '../lib/wall.ts';
 import { Icon } from '../parts/Icon.tsx';
@@ -49,7 +49,6 @@ export function Board({ groups, heads, size, selection, onSelection, selecting }
   });
   useLayoutEffect(() => keys.follow(virtual.scrollToIndex));
 
-  const tiles = useMemo(() => new Map(groups.flatMap((g) => g.tiles.map((t) => [t.machine.Uuid, t]))), [groups]);
   const toggle = (key: string) => setClosed((now) => (now.has(key) ? new Set([...now].filter((k) => k !== key)) : new Set([...now, key])));
   const click = (e: MouseEvent) => {
     const tile = tileOf(e.target);
@@ -59,7 +58,7 @@ export function Board({ groups, heads, size, selection, onSelection, selecting }
     else keys.toggle(tile.dataset.spot!);
   };
   const domain = useMemo(() => commonDomain(groups.flatMap((g) => g.tiles.map((t) => t.machine.Name))), [groups]);
-  const hovered = card && tiles.get(card.uuid);
+  const hovered = card && find(groups, card.uuid);
   const pointed = useRef<{ uuid?: string; timer?: ReturnType<typeof setTimeout> }>({});
   const point = (tile: HTMLElement | undefined) => {
     if (tile?.dataset.uuid === pointed.current.uuid) return;
@@ -113,12 +112,7 @@ export function Board({ groups, heads, size, selection, onSelection, selecting }
           }
           return (
             <div key={key} role="row" aria-rowindex={index + 1} className={classes.row} style={{ ...style, height: height - shape.gap }}>
-              {inRow.map((t) => {
-                const spot = spotOf(group, t);
-                return (
-                  <Tile key={spot} {...t} size={size} domain={domain} spot={spot} active={spot === keys.active} selected={selection.has(t.machine.Uuid)} />
-                );
-              })}
+              <Tiles tiles={inRow} group={group.key} size={size} domain={domain} active={index === keys.row ? keys.active : ''} selection={selection} />
             </div>
           );
         })}
@@ -126,6 +120,31 @@ export function Board({ groups, heads, size, selection, onSelection, selecting }
       {hovered && <TileCard tile={hovered} at={card.at} />}
     </div>
   );
+}
+
+interface TilesProps {
+  tiles: WallTile[];
+  group: string;
+  size: Size;
+  domain: string;
+  active: string;
+  selection: ReadonlySet<string>;
+}
+
+/** The tiles of a row, drawn anew when one of them changes. */
+const Tiles = memo(
+  ({ tiles, group, size, domain, active, selection }: TilesProps) =>
+    tiles.map((t) => {
+      const spot = spotAt(t, group);
+      return <Tile key={spot} {...t} size={size} domain={domain} spot={spot} active={spot === active} selected={selection.has(t.machine.Uuid)} />;
+    }),
+  ({ tiles: was, ...before }, { tiles: is, ...now }) =>
+    was.length === is.length && was.every((t, i) => t === is[i]) && (Object.keys(now) as (keyof typeof now)[]).every((k) => before[k] === now[k]),
+);
+
+function find(groups: readonly Group<WallTile>[], uuid: string): WallTile | undefined {
+  for (const g of groups) for (const t of g.tiles) if (t.machine.Uuid === uuid) return t;
+  return undefined;
 }
 
 function Head({ group, open, toggle, style, row, children }: {
@@ -150,7 +169,8 @@ function Head({ group, open, toggle, style, row, children }: {
 }
 
 const tileOf = (target: EventTarget) => (target as Element).closest<HTMLElement>('[data-spot]') ?? undefined;
-const spotOf = (group: Group<unknown>, t: WallTile) => `${t.machine.Uuid} ${group.key}`;
+const spotOf = (group: Group<unknown>, t: WallTile) => spotAt(t, group.key);
+const spotAt = (t: WallTile, group: string) => `${t.machine.Uuid} ${group}`;
 
 /** The keys of the wall: one tile has the focus, arrows lead to the next, wherever it is; space selects. */
 function useKeys(rows: Row<WallTile>[], selection: ReadonlySet<string>, onSelection: (next: ReadonlySet<string>) => void, wall: React.RefObject<HTMLDivElement | null>) {

@@ -3,11 +3,11 @@ import { useCallback, useMemo, useState } from 'react';
 import { useQueryState } from '../app/router.ts';
 import { useShortcuts } from '../app/shortcuts.ts';
 import type { Machine } from '../api/types.ts';
-import { countStates, machineStates, meaning } from '../lib/machine-state.ts';
+import { countStates, machineStates, meaning, type MachineState } from '../lib/machine-state.ts';
 import { own } from '../lib/json.ts';
-import { fieldGroups, groupTiles, sorter } from '../lib/wall.ts';
+import { sorter } from '../lib/natural.ts';
+import { fieldGroups, groupTiles } from '../lib/wall.ts';
 import { useFleet } from '../live/fleet.ts';
-import { useParamValues } from '../live/values.ts';
 import { BulkMenu } from '../machines/BulkMenu.tsx';
 import { Empty } from '../parts/Empty.tsx';
 import { FilterBox } from '../parts/FilterBox.tsx';
@@ -36,25 +36,22 @@ export default function WallPage() {
   const [only, setOnly] = useQueryState('state');
   const [selecting, setSelecting] = useState(false);
   const [selection, setSelection] = useState(nobody);
-  const { filter, language, matches, params, error } = useMachineFilter(text);
-
   const ofParam = by !== 'none' && !(fieldGroups as readonly string[]).includes(by);
-  const values = useParamValues(ofParam ? [by] : []);
-  const sort = useMemo(() => sorter<Machine>(), []);
-  const tiles = useMemo(() => {
-    const known = new Map<string, WallTile>();
-    for (const machine of sort(fleet.byKey)) if (matches(machine)) known.set(machine.Uuid, { machine, state: fleet.state(machine) });
-    return [...known.values()];
-  }, [fleet, matches, sort]);
+  const { filter, language, matches, params, value, error } = useMachineFilter(text, fleet.items, ofParam ? by : undefined);
+  const [sort] = useState(() => sorter<Machine>());
+  const [tile] = useState(tileMaker);
+  const { items, state } = fleet;
+  const sorted = useMemo(() => sort(items, nameOf), [items, sort]);
+  const tiles = useMemo(() => sorted.filter(matches).map((m) => tile(m, state(m))), [sorted, matches, tile, state]);
   const counts = useMemo(() => countStates(tiles.map((t) => t.state)), [tiles]);
   const locked = useMemo(() => tiles.filter((t) => t.machine.Locked).length, [tiles]);
   const shown = useMemo(() => (only ? tiles.filter((t) => (only === 'locked' ? t.machine.Locked : t.state === only)) : tiles), [tiles, only]);
-  const groups = useMemo(() => groupTiles(shown, (t) => t.machine, by, (m) => values.value(m.Uuid, by)), [shown, by, values]);
+  const groups = useMemo(() => groupTiles(shown, (t) => t.machine, by, value), [shown, by, value]);
   const size = (['s', 'm', 'l'].includes(wanted) ? wanted : fitting(fleet.items.length)) as Size;
   const present = useCallback((name: string) => presentValues(fleet.items, name), [fleet.items]);
   const select = useCallback((next: ReadonlySet<string>) => setSelection(next), []);
   const chosen = useMemo(() => [...selection].flatMap((uuid) => fleet.byKey.get(uuid) ?? []), [selection, fleet.byKey]);
-  const problem = fleet.error ?? error ?? values.error;
+  const problem = fleet.error ?? error;
 
   useShortcuts([
     { keys: 'Arrows', label: 'From tile to tile, with Shift to select on the way', group: 'Wall' },
@@ -119,6 +116,18 @@ export default function WallPage() {
       )}
     </Page>
   );
+}
+
+const nameOf = (m: Machine): string => m.Name;
+
+/** The tile of a machine is the same one while nothing of it changes. */
+function tileMaker() {
+  const made = new WeakMap<Machine, WallTile>();
+  return (machine: Machine, state: MachineState): WallTile => {
+    let tile = made.get(machine);
+    if (tile?.state !== state) made.set(machine, (tile = { machine, state }));
+    return tile;
+  };
 }
 
 /** The largest tiles with which about a screen or two hold all. */
