@@ -86,6 +86,7 @@ test('a session that was ended elsewhere asks for the password, and keeps the pa
   await s.api('DELETE', `/users/${USER}/token`, undefined, seen[0]);
   const again = page.getByRole('dialog', { name: 'The session has ended' });
   await again.waitFor();
+  expect(await again.getByRole('textbox', { name: 'Password' }).evaluate((e) => e === document.activeElement)).toBe(true);
   await screenshot(page, 'session-ended');
   await again.getByRole('textbox', { name: 'Password' }).fill(PASSWORD);
   await again.getByRole('button', { name: 'Sign in' }).click();

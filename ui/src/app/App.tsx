@@ -34,7 +34,10 @@ export function App() {
 /** Asks who is there once more, over what was being done. A dialog of the browser: it needs nothing that would have to be loaded. */
 function Again({ user }: { user: string }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    dialog.current?.showModal();
+    dialog.current?.querySelector<HTMLInputElement>('input[type=password]')?.focus(); // not what signs out
+  }, []);
   return (
     <dialog ref={dialog} className={classes.again} aria-labelledby="session-ended" onCancel={() => void signOut()}>
       <Group justify="space-between" wrap="nowrap" mb="md">
