@@ -16,7 +16,7 @@ test('what stands in the navigation has a name, an icon and a group', () => {
   for (const p of nav) expect([p.label, p.icon, p.group], p.path).not.toContain(undefined);
 });
 
-test.skip('every place has its page', () => {
+test('every place has its page', () => {
   const missing = places.filter((p) => !existsSync(resolve(import.meta.dirname, `../${p.page}.tsx`)));
   expect(missing.map((p) => p.page)).toEqual([]);
 });
