@@ -333,3 +333,20 @@ func TestOtherSitesCannotUseAPasswordTheBrowserKnows(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodyResumesFromTheFuture: the server was restored to an earlier state, and what the client
+// knows never was.
+func TestNobodyResumesFromTheFuture(t *testing.T) {
+	p := &past{}
+	h := New(p.replay)
+	url := serve(t, h, all, time.Time{})
+	p.add(h, "machines", "update", "a")
+	for rev, ok := range map[int]bool{0: true, 1: true, 2: false} {
+		c := dial(t, fmt.Sprintf("%s?rev=%d", url, rev))
+		say(t, c, "register machines.*.*")
+		_, _, err := c.Read(t.Context())
+		if ok != (err == nil) || !ok && !strings.Contains(err.Error(), "cannot resume from revision 2: the newest is 1") {
+			t.Errorf("rev=%d: %v", rev, err)
+		}
+	}
+}

@@ -85,6 +85,12 @@ func (h *Hub) Subscribers() int {
 	return len(h.subs)
 }
 
+func (h *Hub) newest() uint64 {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.rev
+}
+
 // Start tells the hub the newest revision before any event.
 func (h *Hub) Start(rev uint64) {
 	h.mu.Lock()

@@ -52,7 +52,8 @@ type Viewer struct {
 
 // Serve speaks the websocket protocol on a request that has been authenticated, until the
 // client leaves, is too slow, or its token expires or is ended. The query's rev=N makes every
-// register deliver first what it selects of the changes after revision N.
+// register deliver first what it selects of the changes after revision N; a client that knows a later one than
+// the server is cut off, and has to begin anew.
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, viewer Viewer) {
 	from, resume, err := resumeFrom(r)
 	if err != nil {
@@ -68,6 +69,10 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, viewer Viewer) {
 	}
 	defer conn.CloseNow()
 	conn.SetReadLimit(readLimit)
+	if newest := h.newest(); from > newest { // restored to an earlier state: what the client knows is another past
+		conn.Close(websocket.StatusTryAgainLater, fmt.Sprintf("cannot resume from revision %d: the newest is %d", from, newest))
+		return
+	}
 	sub := h.subscribe(viewer)
 	if sub == nil {
 		conn.Close(websocket.StatusGoingAway, "the server is stopping")

@@ -155,8 +155,8 @@ export const keyField = (kind: string): string => keyFields[kind] ?? (named.has(
 /** The key of an object. */
 export const keyOf = (kind: string, object: object): string => String((object as Record<string, unknown>)[keyField(kind)] ?? '');
 
-/** The key by which the server orders objects: that of leases and reservations is the address in hexadecimal. */
-export function storedKey(kind: string, object: object): string {
-  const key = keyOf(kind, object);
-  return keyField(kind) === 'Addr' ? key.split('.').map((n) => Number(n).toString(16).toUpperCase().padStart(2, '0')).join('') : key;
-}
+const dotted = /^\d+(\.\d+){3}$/;
+
+/** The key that the server has for what people call it: that of leases and reservations is the address in hexadecimal. */
+export const storedKey = (kind: string, key: string): string =>
+  keyField(kind) === 'Addr' && dotted.test(key) ? key.split('.').map((n) => Number(n).toString(16).toUpperCase().padStart(2, '0')).join('') : key;

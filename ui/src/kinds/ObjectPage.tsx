@@ -33,7 +33,7 @@ export default function ObjectPage() {
   if (loading) return <Page title={key}><Loader size="sm" aria-label="Loading" /></Page>;
   if (error) return <Page title={key}><Problem error={error} /></Page>;
   if (!kind) return <Page title={key}><Empty title={`There is no kind ${name}`}><Anchor href="#/objects">All kinds</Anchor></Empty></Page>;
-  return <ObjectOf key={`${name}/${key}`} kind={kind} id={/^\d+(\.\d+){3}$/.test(key) ? storedKey(name, { Addr: key }) : key} />;
+  return <ObjectOf key={`${name}/${key}`} kind={kind} id={storedKey(name, key)} />;
 }
 
 function ObjectOf({ kind, id }: { kind: Kind; id: string }) {

@@ -9,7 +9,7 @@ class Server {
   rev = 0;
   objects = new Map<string, Thing>();
   hear: ((e: Event) => void) | undefined;
-  feed = { rev: 0, listen: (_: string, hear: (e: Event) => void) => ((this.hear = hear), { ready: Promise.resolve(), end: () => (this.hear = undefined) }) } as unknown as Feed;
+  feed = { rev: 0, listen: (_: string, hear: (e: Event) => void) => ((this.hear = hear), { ready: () => Promise.resolve(), end: () => (this.hear = undefined) }) } as unknown as Feed;
   random: () => number;
 
   constructor(seed: number) {

@@ -92,118 +92,139 @@ export class Cache {
 
 type Mark = (what: { publish(): void }) => void;
 
-class Readers {
-  private readonly readers = new Set<() => void>();
-  get none() {
-    return this.readers.size === 0;
+/** What is read once, and then follows the events of a filter. */
+abstract class Followed {
+  protected readonly readers = new Set<() => void>();
+  private readonly filter: string;
+  private readonly feed: Feed;
+  private readonly mark: Mark;
+  private waiting: Event[] | undefined; // events that came while it was read
+  private heard: ReturnType<Feed['listen']> | undefined;
+  private generation = 0;
+
+  constructor(filter: string, feed: Feed, mark: Mark) {
+    this.filter = filter;
+    this.feed = feed;
+    this.mark = mark;
   }
-  add(read: () => void) {
-    this.readers.add(read);
+
+  /** Asks the server; what it answered after current() has become false is nobody's. */
+  protected abstract read(current: () => boolean): Promise<void>;
+  protected abstract failed(error: ApiError): void;
+  protected abstract apply(e: Event): void;
+  abstract publish(): void;
+
+  get started() {
+    return this.heard !== undefined;
   }
-  remove(read: () => void) {
-    this.readers.delete(read);
+
+  protected changed() {
+    this.mark(this);
   }
-  tell() {
+
+  protected tell() {
     for (const read of [...this.readers]) read();
+  }
+
+  end() {
+    this.generation++;
+    this.heard?.end();
+    this.heard = undefined;
+  }
+
+  /** Reads it anew; events that come meanwhile are laid over it. */
+  async load() {
+    const mine = ++this.generation;
+    const current = () => mine === this.generation;
+    this.waiting = [];
+    this.heard ??= this.feed.listen(this.filter, (e) => this.take(e));
+    await this.heard.ready();
+    const since = this.feed.rev;
+    let error: ApiError | undefined;
+    try {
+      if (current()) await this.read(current);
+    } catch (err) {
+      error = err as ApiError;
+    }
+    if (!current()) return;
+    if (error) this.failed(error);
+    if (error?.status === 0) setTimeout(() => current() && this.load(), 1000);
+    else {
+      const missed = this.waiting;
+      this.waiting = undefined;
+      for (const e of missed) if (e.Rev && e.Rev > since) this.apply(e);
+    }
+    this.changed();
+  }
+
+  private take(e: Event) {
+    if (!e.Rev || !e.Object) return; // posted by somebody
+    if (this.waiting) this.waiting.push(e);
+    else {
+      this.apply(e);
+      this.changed();
+    }
   }
 }
 
 /** All objects of a kind, or some of them. */
-export class Table {
+export class Table extends Followed {
   snapshot: TableSnapshot<Thing> = { items: [], byKey: new Map(), loading: true, complete: false };
   private items = new Map<string, Thing>();
-  private waiting: Event[] | undefined; // events that came while the list was read
   private error: ApiError | undefined;
   private complete = false;
   private loading = true;
-  private stop: (() => void) | undefined;
-  private generation = 0;
-  private readonly readers = new Readers();
   private readonly kind: string;
-  private readonly feed: Feed;
-  private readonly mark: Mark;
   private readonly some: Some | undefined;
 
   constructor(kind: string, feed: Feed, mark: Mark, some?: Some) {
+    super(kind + '.*.*', feed, mark);
     this.kind = kind;
-    this.feed = feed;
-    this.mark = mark;
     this.some = some;
   }
 
   subscribe = (read: () => void) => {
     this.readers.add(read);
-    if (!this.stop || this.error) this.load();
-    return () => this.readers.remove(read); // kept current for the next page that needs it
+    if (!this.started || this.error) void this.load();
+    return () => this.readers.delete(read); // kept current for the next page that needs it
   };
 
   publish() {
     this.snapshot = { items: [...this.items.values()], byKey: new Map(this.items), loading: this.loading, complete: this.complete, error: this.error };
-    this.readers.tell();
+    this.tell();
   }
 
-  end() {
-    this.generation++;
-    this.stop?.();
-    this.stop = undefined;
-  }
-
-  /** Reads the list in pages, the first one small; events that come meanwhile are laid over it. */
-  async load() {
-    const mine = ++this.generation;
-    this.waiting = [];
+  /** In pages, the first one small. */
+  protected async read(current: () => boolean) {
     this.error = undefined;
-    if (!this.stop) {
-      const { ready, end } = this.feed.listen(this.kind + '.*.*', (e) => this.take(e));
-      this.stop = end;
-      await ready;
-    }
-    const since = this.feed.rev;
     const found = new Map<string, Thing>();
-    try {
-      // Pages go on behind the last key, not at a number: what is removed meanwhile moves nothing out of sight.
-      for (let last = '', limit = firstPage; ; limit = page) {
-        // Some are read at once, by a query of their own.
-        const query: Query = this.some?.query ?? { limit, slim: slim[this.kind], Key: last && `Gt(${last})` };
-        const list = await api<Thing[]>('GET', '/' + this.kind, { query });
-        if (mine !== this.generation) return;
-        for (const o of list) found.set(keyOf(this.kind, o), o);
-        if (this.some || list.length < limit) break;
-        last = storedKey(this.kind, list[list.length - 1]);
-        if (!this.complete) {
-          this.items = new Map(found);
-          this.loading = false;
-          this.mark(this);
-        }
+    // Pages go on behind the last key, not at a number: what is removed meanwhile moves nothing out of sight.
+    for (let last = '', limit = firstPage; ; limit = page) {
+      // Some are read at once, by a query of their own.
+      const query: Query = this.some?.query ?? { limit, slim: slim[this.kind], Key: last && `Gt(${last})` };
+      const list = await api<Thing[]>('GET', '/' + this.kind, { query });
+      if (!current()) return;
+      for (const o of list) found.set(keyOf(this.kind, o), o);
+      if (this.some || list.length < limit) break;
+      last = storedKey(this.kind, keyOf(this.kind, list[list.length - 1]));
+      if (!this.complete) {
+        this.items = new Map(found);
+        this.loading = false;
+        this.changed();
       }
-    } catch (err) {
-      if (mine !== this.generation) return;
-      this.error = err as ApiError;
-      this.loading = false;
-      this.mark(this);
-      if (this.error.status === 0) setTimeout(() => mine === this.generation && this.load(), 1000);
-      return;
     }
     this.items = found;
     this.complete = true;
     this.loading = false;
-    const missed = this.waiting ?? [];
-    this.waiting = undefined;
-    for (const e of missed) if (!e.Rev || e.Rev > since) this.apply(e);
-    this.mark(this);
   }
 
-  private take(e: Event) {
-    if (this.waiting) this.waiting.push(e);
-    else {
-      this.apply(e);
-      this.mark(this);
-    }
+  protected failed(error: ApiError) {
+    this.error = error;
+    this.loading = false;
   }
 
-  private apply(e: Event) {
-    const o = (e.Object ?? e.Original) as Thing | null;
-    if (!e.Rev || !o) return; // posted by somebody
+  protected apply(e: Event) {
+    const o = e.Object as Thing;
     const key = keyOf(this.kind, o);
     if (e.Action === 'delete' || this.some?.has(o) === false) this.items.delete(key);
     else this.items.set(key, thin(this.kind, o));
@@ -216,82 +237,42 @@ function thin(kind: string, o: Thing): Thing {
 }
 
 /** One whole object. */
-export class One {
+export class One extends Followed {
   snapshot: ObjectSnapshot<Thing> = { loading: true, missing: false };
-  private next: ObjectSnapshot<Thing> = this.snapshot;
-  private waiting: Event[] | undefined;
-  private stop: (() => void) | undefined;
-  private generation = 0;
-  private readonly readers = new Readers();
-  private readonly kind: string;
-  private readonly key: string;
-  private readonly feed: Feed;
-  private readonly mark: Mark;
+  private next = this.snapshot;
+  private readonly path: string;
   private readonly forget: () => void;
 
   constructor(kind: string, key: string, feed: Feed, mark: Mark, forget: () => void) {
-    this.kind = kind;
-    this.key = key;
-    this.feed = feed;
-    this.mark = mark;
+    super(`${kind}.*.${escaped(storedKey(kind, key))}`, feed, mark);
+    this.path = `/${kind}/${part(key)}`;
     this.forget = forget;
   }
 
   subscribe = (read: () => void) => {
     this.readers.add(read);
-    if (!this.stop) this.load();
+    if (!this.started) void this.load();
     return () => {
-      this.readers.remove(read);
-      setTimeout(() => this.readers.none && (this.end(), this.forget()), 5000); // pages that follow each other share it
+      this.readers.delete(read);
+      setTimeout(() => this.readers.size || (this.end(), this.forget()), 5000); // pages that follow each other share it
     };
   };
 
   publish() {
     this.snapshot = this.next;
-    this.readers.tell();
+    this.tell();
   }
 
-  end() {
-    this.generation++;
-    this.stop?.();
-    this.stop = undefined;
+  protected async read(current: () => boolean) {
+    const object = await api<Thing>('GET', this.path);
+    if (current()) this.next = { object, loading: false, missing: false };
   }
 
-  async load() {
-    const mine = ++this.generation;
-    this.waiting = [];
-    if (!this.stop) {
-      const { ready, end } = this.feed.listen(`${this.kind}.*.${escaped(this.key)}`, (e) => this.take(e));
-      this.stop = end;
-      await ready;
-    }
-    const since = this.feed.rev;
-    try {
-      const object = await api<Thing>('GET', `/${this.kind}/${part(this.key)}`);
-      if (mine !== this.generation) return;
-      this.next = { object, loading: false, missing: false };
-    } catch (err) {
-      if (mine !== this.generation) return;
-      const error = err as ApiError;
-      this.next = { loading: false, missing: error.status === 404, error: error.status === 404 ? undefined : error };
-      if (error.status === 0) setTimeout(() => mine === this.generation && this.load(), 1000);
-    }
-    const missed = this.waiting ?? [];
-    this.waiting = undefined;
-    for (const e of missed) if (!e.Rev || e.Rev > since) this.apply(e);
-    this.mark(this);
+  protected failed(error: ApiError) {
+    this.next = { loading: false, missing: error.status === 404, error: error.status === 404 ? undefined : error };
   }
 
-  private take(e: Event) {
-    if (this.waiting) this.waiting.push(e);
-    else {
-      this.apply(e);
-      this.mark(this);
-    }
-  }
-
-  private apply(e: Event) {
-    if (!e.Rev || !e.Object) return;
+  protected apply(e: Event) {
     // What was deleted can still be looked at.
     this.next = { object: e.Object as Thing, loading: false, missing: e.Action === 'delete' };
   }

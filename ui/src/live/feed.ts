@@ -11,6 +11,9 @@ export type Dial = (url: string, protocols: string[]) => Pick<WebSocket, 'send' 
   onclose: ((e: { code: number; reason: string }) => void) | null;
 };
 
+/** A filter of nothing, whose acknowledgement comes when all others have caught up. */
+const caughtUp = 'caught.up.*';
+
 const waits = [250, 500, 1000, 2000, 5000]; // milliseconds before each try to connect again
 
 /**
@@ -33,8 +36,8 @@ export class Feed {
   private token = ''; // of the socket
   private readonly filters = new Map<string, Set<(e: Event) => void>>();
   private readonly acked = new Map<string, { promise: Promise<void>; done: () => void }>();
-  private readonly partial = new Set<string>(); // events seen of a revision that is not complete
-  private resumed = false;
+  private readonly partial = new Set<string>(); // events heard of a revision that is not complete
+  private missed: Event[] | undefined; // while it arrives, filter by filter
   private failures = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private stopped = true;
@@ -73,10 +76,10 @@ export class Feed {
   }
 
   /**
-   * Hears the events of a filter, TYPE.ACTION.KEY, until the answer is called. The promise is kept
+   * Hears the events of a filter, TYPE.ACTION.KEY, until end is called. What ready promises is kept
    * once the server delivers them; what it committed before can then be read by other means.
    */
-  listen(filter: string, hear: (e: Event) => void): { ready: Promise<void>; end: () => void } {
+  listen(filter: string, hear: (e: Event) => void): { ready: () => Promise<void>; end: () => void } {
     const known = this.filters.get(filter);
     if (known) known.add(hear);
     else {
@@ -84,7 +87,7 @@ export class Feed {
       this.expect(filter);
       if (this.state === 'live') this.socket?.send('register ' + filter);
     }
-    return { ready: this.acked.get(filter)!.promise, end: () => this.leave(filter, hear) };
+    return { ready: () => this.acked.get(filter)?.promise ?? Promise.resolve(), end: () => this.leave(filter, hear) };
   }
 
   private leave(filter: string, hear: (e: Event) => void) {
@@ -98,7 +101,8 @@ export class Feed {
   private expect(filter: string) {
     let done = () => {};
     const promise = new Promise<void>((resolve) => (done = resolve));
-    this.acked.set(filter, { promise, done });
+    const before = this.acked.get(filter)?.done;
+    this.acked.set(filter, { promise, done: () => (before?.(), done()) });
   }
 
   private connect() {
@@ -109,7 +113,7 @@ export class Feed {
     this.token = token;
     const url = address('/ws', this.rev ? { rev: this.rev } : {});
     url.protocol = url.protocol.replace('http', 'ws');
-    this.resumed = this.rev > 0;
+    this.missed = this.rev ? [] : undefined;
     const socket = this.dial(url.href, ['drp.events', 'bearer.' + token]);
     this.socket = socket;
     let open = false;
@@ -118,6 +122,7 @@ export class Feed {
       this.failures = 0;
       this.become('live');
       for (const filter of this.filters.keys()) socket.send('register ' + filter);
+      if (this.missed) socket.send('deregister ' + caughtUp); // answered behind all that was missed
     };
     socket.onmessage = (m) => this.take(JSON.parse(m.data) as Event);
     socket.onclose = (e) => {
@@ -138,16 +143,27 @@ export class Feed {
 
   private take(e: Event) {
     if (e.Type === 'websocket') {
-      if (e.Action === 'register') this.acked.get(e.Key)?.done();
+      if (e.Key === caughtUp) this.catchUp();
+      else if (e.Action === 'register') this.acked.get(e.Key)?.done();
       this.reached(e.Rev);
-      return;
+    } else if (e.Rev && this.missed) this.missed.push(e);
+    else {
+      this.hear(e);
+      this.reached(complete(e));
     }
+  }
+
+  /** What was missed came filter by filter, and is told in the order in which it happened. */
+  private catchUp() {
+    const missed = (this.missed ?? []).sort((a, b) => (a.Rev ?? 0) - (b.Rev ?? 0));
+    this.missed = undefined;
+    for (const e of missed) this.hear(e);
+    this.reached(missed.reduce((rev, e) => Math.max(rev, complete(e)), 0));
+  }
+
+  private hear(e: Event) {
     if (e.Rev) {
-      if (e.Rev <= this.rev) {
-        // After a resume the server sends newer ones only: its revisions went back, it is another past.
-        if (this.resumed) this.lose();
-        return;
-      }
+      if (e.Rev <= this.rev) return; // a filter that came later is told what others have heard
       const name = `${e.Rev} ${e.Type} ${e.Key} ${e.Action}`;
       if (this.partial.has(name)) return;
       this.partial.add(name);
@@ -155,7 +171,6 @@ export class Feed {
     for (const [filter, hearers] of this.filters) {
       if (selects(filter, e)) for (const hear of hearers) hear(e);
     }
-    if (e.Rev) this.reached(e.More ? e.Rev - 1 : e.Rev);
   }
 
   private reached(rev = 0) {
@@ -167,10 +182,13 @@ export class Feed {
   private lose() {
     this.rev = 0;
     this.partial.clear();
-    this.resumed = false;
+    for (const filter of this.filters.keys()) this.expect(filter);
     this.onLost();
   }
 }
+
+/** The newest revision of which nothing is outstanding once an event has come. */
+const complete = (e: Event) => (e.More ? (e.Rev ?? 1) - 1 : (e.Rev ?? 0));
 
 /** Whether a filter of the events protocol selects an event. */
 export function selects(filter: string, e: Pick<Event, 'Type' | 'Action' | 'Key'>): boolean {
