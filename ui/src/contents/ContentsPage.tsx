@@ -1,10 +1,11 @@
-import { ActionIcon, Anchor, Group, Loader, Menu, Stack, Table, Text, Tooltip, VisuallyHidden } from '@mantine/core';
+import { Anchor, Group, Loader, Menu, Stack, Table, Text, Tooltip, VisuallyHidden } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { api, part } from '../api/client.ts';
 import { dependents } from '../lib/pack.ts';
 import { save } from '../kinds/download.ts';
 import { confirm } from '../parts/confirm.tsx';
 import { Icon } from '../parts/Icon.tsx';
+import { MoreMenu } from '../parts/MoreMenu.tsx';
 import { Page } from '../parts/Page.tsx';
 import { notifyDone, notifyError, Problem } from '../parts/Problem.tsx';
 import classes from './contents.module.css';
@@ -127,21 +128,14 @@ export function PackMenu({ pack, all, onRemoved }: { pack: Summary; all: readonl
     void client.invalidateQueries({ queryKey: ['contents'] });
   };
   return (
-    <Menu position="bottom-end" withinPortal>
-      <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" aria-label={`Actions of ${meta.Name}`}>
-          <Icon name="ellipsis vertical" />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Item onClick={() => void download('yaml')}>Download as YAML</Menu.Item>
-        <Menu.Item onClick={() => void download('json')}>Download as JSON</Menu.Item>
-        {uploaded(meta) && (
-          <Menu.Item color="red" onClick={() => void remove()}>
-            Remove…
-          </Menu.Item>
-        )}
-      </Menu.Dropdown>
-    </Menu>
+    <MoreMenu label={`Actions of ${meta.Name}`}>
+      <Menu.Item onClick={() => void download('yaml')}>Download as YAML</Menu.Item>
+      <Menu.Item onClick={() => void download('json')}>Download as JSON</Menu.Item>
+      {uploaded(meta) && (
+        <Menu.Item color="red" onClick={() => void remove()}>
+          Remove…
+        </Menu.Item>
+      )}
+    </MoreMenu>
   );
 }

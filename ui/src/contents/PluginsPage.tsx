@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, Anchor, Button, Group, Menu, Paper, Progress, Stack, Table, Text, TextInput, Title, Tooltip, VisuallyHidden } from '@mantine/core';
+import { Alert, Anchor, Button, Group, Menu, Paper, Progress, Stack, Table, Text, TextInput, Title, Tooltip, VisuallyHidden } from '@mantine/core';
 import { useState } from 'react';
 import { api, part, send } from '../api/client.ts';
 import type { Common } from '../api/types.ts';
@@ -8,6 +8,7 @@ import { save } from '../kinds/download.ts';
 import { confirm } from '../parts/confirm.tsx';
 import { Empty } from '../parts/Empty.tsx';
 import { Icon } from '../parts/Icon.tsx';
+import { MoreMenu } from '../parts/MoreMenu.tsx';
 import { Page } from '../parts/Page.tsx';
 import { notifyDone, notifyError, Problem } from '../parts/Problem.tsx';
 import { upload } from '../parts/upload.ts';
@@ -189,19 +190,12 @@ function ProviderMenu({ provider, plugins }: { provider: Provider; plugins: read
     }
   };
   return (
-    <Menu position="bottom-end" withinPortal>
-      <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" aria-label={`Actions of ${provider.Name}`}>
-          <Icon name="ellipsis vertical" />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Item onClick={() => void download()}>Download the program</Menu.Item>
-        <Menu.Item color="red" onClick={() => void remove()}>
-          Remove…
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+    <MoreMenu label={`Actions of ${provider.Name}`}>
+      <Menu.Item onClick={() => void download()}>Download the program</Menu.Item>
+      <Menu.Item color="red" onClick={() => void remove()}>
+        Remove…
+      </Menu.Item>
+    </MoreMenu>
   );
 }
 
