@@ -67,6 +67,10 @@ func (f *follower) run(ctx context.Context) {
 			return // what follows is as wrong
 		}
 		if websocket.CloseStatus(err) == websocket.StatusTryAgainLater {
+			if strings.Contains(err.Error(), "the newest is") {
+				f.violate("events %s: the server has forgotten what it told: %v", f.filter, err)
+				return
+			}
 			continue // too slow: it is to come again, and has
 		}
 		if err := l.end(ctx, err); err != nil && ctx.Err() == nil {
@@ -136,8 +140,8 @@ func (f *follower) hear(e told) string {
 	defer f.mu.Unlock()
 	all := f.filter == everything
 	switch {
-	case e.Type == "log":
-		return "" // a line of the server's log: no change, and no revision
+	case e.Type == "log", e.Type == "waits":
+		return "" // a line of the server's log, or somebody who waits: no change, and no revision
 	case e.Rev == 0:
 		return "it has no revision"
 	case e.Rev <= f.rev:

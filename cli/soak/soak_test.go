@@ -92,7 +92,7 @@ func TestAServerThatForgetsIsCaught(t *testing.T) {
 	if _, _, violations := last(t, out.String()); err == nil || violations == 0 {
 		t.Errorf("%d violations, %v", violations, err)
 	}
-	for _, want := range []string{"is not linearizable", "is lost", "told before"} {
+	for _, want := range []string{"is not linearizable", "is lost", "has forgotten what it told"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("nothing %s", want)
 		}

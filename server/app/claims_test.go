@@ -69,7 +69,7 @@ var ofObject = map[string]string{
 	"POST ": "create", "GET /binary": "get",
 	"GET /status": "get", "POST /addMachines": "action:addMachines", "POST /removeMachines": "action:removeMachines",
 	"POST /allocateMachines": "action:allocateMachines", "POST /releaseMachines": "action:releaseMachines",
-	"POST /preview": "get",
+	"POST /preview":       "get",
 	"POST /releaseToPool": "update:/PoolStatus", "DELETE /purgeLocal": "update",
 	"GET /log": "log", "HEAD /log": "log", "PUT /log": "log", // and "update"
 }

@@ -150,6 +150,9 @@ func (l *law) delete(key string) {
 		l.t.Errorf("DELETE %s: %d %s, want the object as it was", key, a.status, a.body)
 	}
 	l.expect("delete", last)
+	if l.gone != "" {
+		l.prepare(l.gone)
+	}
 }
 
 func (l *law) same(a, b object) bool { return string(encoded(l.t, a)) == string(encoded(l.t, b)) }

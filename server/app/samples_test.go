@@ -20,6 +20,8 @@ type sample struct {
 	anew []string
 	// end is a patch that an object needs before it may be deleted.
 	end string
+	// gone is a request made once an object is deleted, as setup has it.
+	gone string
 	// one: objects are made by other means than the common one, and differ in what they refuse.
 	special bool
 }
@@ -60,6 +62,7 @@ var samples = map[string]sample{
 		server: []string{"Previous", "Machine", "Task", "Stage", "Workflow", "BootEnv", "Context", "StartTime", "EndTime", "Archived", "Current", "CurrentIndex", "NextIndex",
 			"ExtraClaims", "Token"},
 		end:     `[{"op":"replace","path":"/State","value":"failed"}]`,
+		gone:    `PATCH /machines/00000000-0000-4000-8000-00000000000# [{"op":"replace","path":"/Runnable","value":true}]`, // a failed job has stopped it
 		special: true,
 	},
 	"leases": {
