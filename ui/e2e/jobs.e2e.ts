@@ -49,7 +49,7 @@ test('a log comes line by line, in its colours, while the job runs', async () =>
   await page.getByText('live', { exact: false }).first().waitFor();
   writeFileSync(file('end'), '');
   await log.getByText('paint.sh exits with 0').waitFor();
-  await page.getByRole('heading', { name: 'paint' }).locator('..').getByText('finished').waitFor();
+  await page.getByRole('heading', { name: 'paint' }).locator('../..').getByText('finished').waitFor();
 
   // Looking for a text marks it, and a line of its own can be linked to.
   await page.getByRole('textbox', { name: 'Search the log' }).fill('second');
@@ -69,7 +69,7 @@ test('a failed job says why on top, and a retry after mending makes it succeed',
   writeFileSync(file('part'), '');
   await page.getByRole('button', { name: 'Retry' }).click();
   await page.getByRole('link', { name: 'Attempt 2, finished' }).click();
-  await page.getByRole('heading', { name: 'mend' }).locator('..').getByText('finished').waitFor();
+  await page.getByRole('heading', { name: 'mend' }).locator('../..').getByText('finished').waitFor();
   expect((await jobsOf('mend')).map((j) => j.State)).toEqual(['failed', 'finished']);
   await page.context().close();
 });

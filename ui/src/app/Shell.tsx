@@ -116,8 +116,13 @@ export function Shell() {
   );
 }
 
+interface Dialog {
+  opened: boolean;
+  close: () => void;
+}
+
 /** A dialog that is loaded when it is first opened. */
-function Later({ opened, Part, close }: { opened: boolean; Part: ComponentType<{ opened: boolean; close: () => void }>; close: () => void }) {
+function Later({ opened, Part, close }: Dialog & { Part: ComponentType<Dialog> }) {
   const [needed, need] = useState(false);
   if (opened && !needed) need(true);
   return (
@@ -125,12 +130,19 @@ function Later({ opened, Part, close }: { opened: boolean; Part: ComponentType<{
       <div className={classes.later}>
         <Failsafe>
           <Suspense>
-            <Part opened={opened} close={close} />
+            <Opened opened={opened} Part={Part} close={close} />
           </Suspense>
         </Failsafe>
       </div>
     )
   );
+}
+
+/** Opens a dialog once it stands: one that comes open does not know where the focus was, and cannot give it back. */
+function Opened({ opened, Part, close }: Dialog & { Part: ComponentType<Dialog> }) {
+  const [shown, show] = useState(false);
+  useEffect(() => show(opened), [opened]);
+  return <Part opened={shown} close={close} />;
 }
 
 function Waiting() {
